@@ -1,0 +1,3 @@
+//! Harmless attacks that prove what a step isolates.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What a process sees, shares and may do.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The learner's and teacher's command.
+
+fn main() {}
