@@ -28,12 +28,7 @@ pub const DEFAULT_PATH: &str =
 #[derive(Debug, clap::Args)]
 pub struct Command {
     /// The program to run and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
 

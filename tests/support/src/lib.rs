@@ -1,0 +1,170 @@
+//! What the tests of all steps share.
+//!
+//! A claim about isolation reads the kernel, from outside, and never what the
+//! program under test printed. It is proven from two sides: it holds in the
+//! step that makes it and fails in the step before. And it fails for a liar
+//! that prints what is expected and isolates nothing.
+
+mod sandbox;
+mod trace;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use workshop::host::Host;
+use workshop::ladder::Step;
+
+pub use sandbox::{Sandbox, field, only_child, step_on};
+pub use trace::Trace;
+
+/// The answer to a claim: nothing, or what the kernel says instead.
+pub type Verdict = Result<(), String>;
+
+/// Says that `claim` holds in `step`, fails in the step it builds on, and
+/// fails for the liar.
+pub fn isolates(step: &str, claim: fn(&Sandbox) -> Verdict) {
+    isolates_with(step, &[], claim);
+}
+
+/// The same for a step that is given `options`, which the step before doesn't
+/// have.
+pub fn isolates_with(
+    step: &str,
+    options: &[&str],
+    claim: fn(&Sandbox) -> Verdict,
+) {
+    let step = Step::find(step).expect("a step of the ladder");
+    let base = step.base().expect("a step with a step before it");
+
+    let before = Sandbox::start(base.name, base, &[]).expect("it starts");
+    assert!(
+        claim(&before).is_err(),
+        "the claim holds in {} already: it proves nothing about {}",
+        base.name,
+        step.name
+    );
+    let sandbox = Sandbox::start(step.name, step, options).expect("it starts");
+    if let Err(found) = claim(&sandbox) {
+        panic!("{} does not isolate: {found}", step.name);
+    }
+    let lie = Sandbox::start("liar", step, options).and_then(|s| claim(&s));
+    assert!(lie.is_err(), "a program that isolates nothing passes the test");
+}
+
+/// Says that `claim` holds in `step` and in the step it builds on: it is not
+/// this step that changes it.
+pub fn still_shares(step: &str, claim: fn(&Sandbox) -> Verdict) {
+    let step = Step::find(step).expect("a step of the ladder");
+    for step in step.base().into_iter().chain([step]) {
+        let sandbox = Sandbox::start(step.name, step, &[]).expect("it starts");
+        if let Err(found) = claim(&sandbox) {
+            panic!("{} isolates what it should not yet: {found}", step.name);
+        }
+    }
+}
+
+/// Says that a host is the same before and after, however the step ends.
+pub fn leaves_no_trace(step: &str) {
+    let step = Step::find(step).expect("a step of the ladder");
+    let host = Host::start().expect("a pretend host");
+    let run = |command: &[&str]| {
+        let mut tool = step_on(&host, step.name, step, &[], command);
+        tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        tool.spawn().expect("it starts")
+    };
+    let before = Trace::of(&host, &rootfs());
+    let unchanged = |how: &str| {
+        eventually(&format!("the host is as before after {how}"), || {
+            Trace::of(&host, &rootfs()) == before
+        });
+    };
+    run(&["true"]).wait().expect("a status");
+    unchanged("success");
+    run(&["false"]).wait().expect("a status");
+    unchanged("failure");
+    run(&["no-such-program"]).wait().expect("a status");
+    unchanged("a command that is not there");
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
+        let mut nsenter = run(&["sleep", "1000"]);
+        eventually("the command runs", || {
+            Trace::of(&host, &rootfs()).has_process("sleep")
+        });
+        let tool = only_child(nsenter.id());
+        // SAFETY: kill(2) touches no memory; nsenter has not yet waited for
+        // its child.
+        assert_eq!(unsafe { libc::kill(tool, signal) }, 0);
+        nsenter.wait().expect("a status");
+        unchanged(&format!("signal {signal}"));
+    }
+}
+
+/// `Ok` if both are the same, or what differs.
+pub fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Verdict {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{found:?}, not {expected:?}"))
+}
+
+/// `Ok` if they differ.
+pub fn different<T: PartialEq + std::fmt::Debug>(a: T, b: T) -> Verdict {
+    same(a == b, false).map_err(|_| format!("both are {a:?}"))
+}
+
+/// A program that cargo built: the tests of one step also run the step before
+/// it, and the tools.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let built = test.parent().and_then(Path::parent).expect("target/…/debug");
+    let program = built.join(name);
+    assert!(
+        program.exists(),
+        "{program:?} is not built: run `cargo workshop test`, or `cargo build`"
+    );
+    program
+}
+
+/// The small root file system that `cargo workshop setup` makes.
+pub fn rootfs() -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let rootfs = top.join("rootfs/busybox");
+    assert!(
+        rootfs.join("bin/busybox").exists(),
+        "{rootfs:?} is missing: run `cargo workshop setup`"
+    );
+    rootfs.canonicalize().expect("a path without links")
+}
+
+/// Says on the terminal that a test can't run here, why, and how it could.
+///
+/// Where nothing may be skipped, in continuous integration, it fails.
+#[macro_export]
+macro_rules! skip {
+    ($why:expr, $remedy:expr) => {{
+        $crate::report_skip(module_path!(), $why, $remedy);
+        return;
+    }};
+}
+
+/// See [`skip!`].
+pub fn report_skip(test: &str, why: &str, remedy: &str) {
+    use std::io::Write;
+    let name = std::thread::current().name().unwrap_or(test).to_owned();
+    assert!(
+        std::env::var_os("WORKSHOP_NO_SKIP").is_none(),
+        "{name} may not be skipped here: {why}; {remedy}"
+    );
+    // Not by `eprintln`, which the test harness hides when a test passes.
+    let line = format!("SKIP {name}: {why}; {remedy}\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("a standard error");
+}
+
+/// Waits until `condition` holds; panics with `what` after ten seconds.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

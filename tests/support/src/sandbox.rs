@@ -1,0 +1,153 @@
+//! A command held still inside a step, to be looked at from outside.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use workshop::host::{Host, Ids};
+use workshop::ladder::Step;
+
+use super::{program, rootfs};
+
+/// The command that is held: a shell that says it is there, then waits.
+const HELD: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
+
+/// A command that runs inside a step, on a pretend host.
+pub struct Sandbox {
+    /// The pretend host, against which the command is compared.
+    pub host: Host,
+    /// The command's number on the real host.
+    pub pid: u32,
+    tool: Child,
+}
+
+impl Sandbox {
+    /// Starts the program `name`, called as `step` is called, and waits until the
+    /// command runs.
+    pub fn start(
+        name: &str,
+        step: &Step,
+        options: &[&str],
+    ) -> Result<Self, String> {
+        let host = Host::start().map_err(|error| error.to_string())?;
+        let mut tool = step_on(&host, name, step, options, &HELD)
+            // What the tool's caller has, and the command should not.
+            .env("CALLERS_SECRET", "s3cret")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(stdout) = tool.stdout.take() {
+            BufReader::new(stdout)
+                .read_line(&mut line)
+                .map_err(|error| error.to_string())?;
+        }
+        if line != "ready\n" {
+            let status = tool.wait().map_err(|error| error.to_string())?;
+            return Err(format!("{name} started nothing: {status}"));
+        }
+        let pid = last_descendant(tool.id());
+        Ok(Self { host, pid, tool })
+    }
+
+    /// A file of the command's in /proc, such as `status`.
+    pub fn proc(&self, file: &str) -> String {
+        let path = PathBuf::from(format!("/proc/{}/{file}", self.pid));
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"))
+    }
+
+    /// A line of /proc/PID/status: what stands behind `name:`.
+    pub fn status(&self, name: &str) -> String {
+        field(&self.proc("status"), name)
+    }
+
+    /// Device and inode of what a link in the command's /proc points at, such
+    /// as `root` or `ns/uts`.
+    pub fn identity(&self, link: &str) -> (u64, u64) {
+        identity(&format!("/proc/{}/{link}", self.pid))
+    }
+
+    /// The same for the pretend host.
+    pub fn host_identity(&self, link: &str) -> (u64, u64) {
+        identity(&format!("/proc/{}/{link}", self.host.init()))
+    }
+
+    /// The numbers of the command's open files.
+    pub fn open_files(&self) -> Vec<String> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.pid));
+        let mut names: Vec<_> = entries
+            .expect("the command's open files")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // `host` goes next, and takes the command with it.
+        let _ = self.tool.kill();
+        let _ = self.tool.wait();
+    }
+}
+
+/// The call of `program` as `step` is called, to run `command`.
+pub fn step_on(
+    host: &Host,
+    name: &str,
+    step: &Step,
+    options: &[&str],
+    command: &[&str],
+) -> Command {
+    let mut options = options.to_vec();
+    let has_jail = step.lineage().iter().any(|s| s.name == "02-jail");
+    if has_jail && host.ids() == Ids::RootOnly {
+        options.extend(["--user", "0"]); // Nobody else exists there.
+    }
+    let mut call = host.command(program(name));
+    call.args(step.arguments(&options, &rootfs(), command));
+    call
+}
+
+/// What stands behind `name:` in a file of such lines.
+pub fn field(text: &str, name: &str) -> String {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .unwrap_or_else(|| panic!("no line {name} in\n{text}"))
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The youngest of a line of only children: the tool under test is the child
+/// of nsenter, and its command is its child in turn.
+fn last_descendant(pid: u32) -> u32 {
+    match children(pid).last() {
+        Some(child) => last_descendant(*child),
+        None => pid,
+    }
+}
+
+/// The one process that `pid` started.
+pub fn only_child(pid: u32) -> i32 {
+    match children(pid).as_slice() {
+        [child] => *child as i32,
+        several => panic!("{pid} has the children {several:?}"),
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(&path).unwrap_or_default();
+    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
+}
+
+fn identity(path: &str) -> (u64, u64) {
+    let what = fs::metadata(Path::new(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"));
+    (what.dev(), what.ino())
+}

@@ -1,0 +1,145 @@
+//! A pretend host: a process in namespaces of its own, in which everything
+//! may be tried that would harm the real host.
+//!
+//! Whoever enters it is root there, has a process table, a host name, a
+//! network and a mount table to ruin, and takes nothing along when it ends.
+//! Tests, demonstrations and attacks run inside one, so they need no root on
+//! the machine and leave no trace on it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use nix::unistd::{Uid, geteuid};
+use process::{Call, Error, Result};
+
+/// What the first process of the pretend host does: say that all is ready,
+/// then live as long as somebody holds the other end of its standard input,
+/// so that it can't outlive a test that was killed. With SIGCHLD ignored the
+/// kernel removes orphans as an init would (NOTES in wait(2)).
+const INIT: &str =
+    "hostname host; echo ready; exec env --ignore-signal=CHLD cat";
+
+/// A running pretend host. Dropping it ends every process inside.
+#[derive(Debug)]
+pub struct Host {
+    unshare: Child,
+    stdin: Option<ChildStdin>,
+    init: u32,
+    ids: Ids,
+}
+
+/// Which users and groups exist in the pretend host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    /// As on the machine: it was started by root.
+    All,
+    /// Root and a range of subordinate ids: see subuid(5).
+    Range,
+    /// Root alone: the user has no subordinate ids, or newuidmap(1) is not
+    /// installed.
+    RootOnly,
+}
+
+impl Host {
+    /// Starts one with the most users and groups that this machine grants.
+    pub fn start() -> Result<Self> {
+        if geteuid().is_root() {
+            return Self::start_with(Ids::All);
+        }
+        Self::start_with(Ids::Range)
+            .or_else(|_| Self::start_with(Ids::RootOnly))
+    }
+
+    /// Starts one with these users and groups.
+    pub fn start_with(ids: Ids) -> Result<Self> {
+        let mut unshare = Command::new("unshare")
+            .args(["--mount", "--propagation=private", "--uts", "--ipc"])
+            .args(["--net", "--pid", "--fork", "--kill-child"])
+            .arg("--mount-proc")
+            .args(match ids {
+                Ids::All => &[][..],
+                Ids::Range => &["--user", "--map-root-user", "--map-auto"],
+                Ids::RootOnly => &["--user", "--map-root-user"],
+            })
+            .args(["--", "sh", "-c", INIT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .call("execve(\"unshare\")")?;
+        let stdin = unshare.stdin.take();
+        let mut ready = String::new();
+        if let Some(stdout) = unshare.stdout.take() {
+            BufReader::new(stdout)
+                .read_line(&mut ready)
+                .call("read(unshare)")?;
+        }
+        if ready != "ready\n" {
+            return Err(refusal(unshare));
+        }
+        let init = only_child(unshare.id())?;
+        Ok(Self { unshare, stdin, init, ids })
+    }
+
+    /// A command that will run inside, as root, with `/` as its working
+    /// directory.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.init.to_string()]);
+        command.args(["--mount", "--uts", "--ipc", "--net", "--pid"]);
+        if self.ids != Ids::All {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        command.arg("--").arg(program);
+        command
+    }
+
+    /// The number, on the real host, of the pretend host's first process.
+    pub fn init(&self) -> u32 {
+        self.init
+    }
+
+    /// Which users and groups exist inside.
+    pub fn ids(&self) -> Ids {
+        self.ids
+    }
+
+    /// A user without rights who exists inside, for those who must be none in
+    /// particular.
+    pub fn nobody(&self) -> Uid {
+        match self.ids {
+            Ids::RootOnly => Uid::from_raw(0),
+            Ids::All | Ids::Range => Uid::from_raw(65534),
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // The first process reads the end of its input and ends; the kernel
+        // kills the rest of its pid namespace: pid_namespaces(7).
+        drop(self.stdin.take());
+        // Nobody is left to tell if that fails.
+        let _ = self.unshare.wait();
+    }
+}
+
+/// Why unshare(1) gave up, in its own words.
+fn refusal(unshare: Child) -> Error {
+    let said = unshare
+        .wait_with_output()
+        .map(|output| String::from_utf8_lossy(&output.stderr).into_owned())
+        .unwrap_or_else(|error| error.to_string());
+    Error::new(format_args!("no pretend host: {}", said.trim_end()))
+        .with_hint("`cargo workshop doctor` says what is in the way")
+}
+
+/// The one process that `parent` started.
+fn only_child(parent: u32) -> Result<u32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children =
+        std::fs::read_to_string(&path).call(format_args!("open({path:?})"))?;
+    children.trim().parse().map_err(|_| {
+        Error::new(format_args!("{path} holds {children:?}, not one pid"))
+    })
+}

@@ -1,0 +1,100 @@
+//! The ladder: which step builds on which, and what each one adds.
+//!
+//! This is the claim. The isolation table and the attack table are measured,
+//! and the tests compare them with what stands here: a cell flips exactly
+//! where a step says so, and nowhere else.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+/// One step of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The name of folder, program and chapter.
+    pub name: &'static str,
+    /// The step from which this one differs by its own idea alone.
+    pub builds_on: Option<&'static str>,
+    /// Whether the program takes a root file system.
+    pub takes_rootfs: bool,
+    /// The rows of the isolation table that this step changes, and to what.
+    pub isolates: &'static [(&'static str, &'static str)],
+    /// The attacks that escape from the step before and not from this one.
+    pub contains: &'static [&'static str],
+}
+
+/// Every step there is, in the order of the book.
+pub const LADDER: &[Step] = &[
+    Step {
+        name: "00-process",
+        builds_on: None,
+        takes_rootfs: false,
+        isolates: &[],
+        contains: &[],
+    },
+    Step {
+        name: "01-chroot",
+        builds_on: Some("00-process"),
+        takes_rootfs: true,
+        isolates: &[("root", "private"), ("environment", "limited")],
+        contains: &["read-host-file"],
+    },
+    Step {
+        name: "02-jail",
+        builds_on: Some("01-chroot"),
+        takes_rootfs: true,
+        isolates: &[
+            ("user", "private"),
+            ("groups", "private"),
+            ("capabilities", "private"),
+            ("no-new-privs", "private"),
+            ("files-open", "limited"),
+            ("rlimits", "limited"),
+        ],
+        contains: &[
+            "chroot-breakout",
+            "inherited-fd",
+            "leave-mount",
+            "mknod-disk",
+            "open-by-handle",
+            "proc-cwd",
+            "proc-root",
+            "rename-host",
+            "set-uid",
+        ],
+    },
+];
+
+impl Step {
+    /// The step of this name, or of this number.
+    pub fn find(name: &str) -> Option<&'static Step> {
+        LADDER.iter().find(|step| {
+            step.name == name || step.name.split('-').next() == Some(name)
+        })
+    }
+
+    /// The step that this one builds on.
+    pub fn base(&self) -> Option<&'static Step> {
+        self.builds_on.and_then(Step::find)
+    }
+
+    /// This step and all that it builds on, the first one first.
+    pub fn lineage(&self) -> Vec<&'static Step> {
+        let mut line = self.base().map(Step::lineage).unwrap_or_default();
+        line.extend(Step::find(self.name));
+        line
+    }
+
+    /// The arguments that run `command` in this step.
+    pub fn arguments(
+        &self,
+        options: &[&str],
+        rootfs: &Path,
+        command: &[&str],
+    ) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> =
+            options.iter().map(OsString::from).collect();
+        arguments.extend(self.takes_rootfs.then(|| rootfs.into()));
+        arguments.extend(command.iter().map(|word| OsStr::new(word).into()));
+        arguments
+    }
+}

@@ -1,0 +1,4 @@
+//! The learner's and teacher's command, and what the tests share with it.
+
+pub mod host;
+pub mod ladder;
