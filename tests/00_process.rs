@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use assert_cmd::assert::OutputAssertExt;
 use nix::errno::Errno;
 use nix::pty::openpty;
-use support::{eventually, field, program};
+use support::{eventually, field, program, refuses};
 use workshop::host::{Host, Ids};
 
 /// The tool with a command.
@@ -23,15 +23,6 @@ fn process(command: &[&str]) -> Command {
 /// The tool with a shell script.
 fn shell(script: &str) -> Command {
     process(&["sh", "-c", script])
-}
-
-/// Says what the tool prints and exits with when it can't run the command.
-fn refuses(mut tool: Command, code: i32, message: &str) {
-    let output = tool.output().expect("it starts");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains(message), "{message:?} is not in {text:?}");
-    assert!(text.contains("\nhint: "), "no hint in {text:?}");
-    assert_eq!(output.status.code(), Some(code));
 }
 
 /// A script in a file of its own, with no more than the given first line.

@@ -9,13 +9,13 @@ mod sandbox;
 mod trace;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use workshop::host::Host;
 use workshop::ladder::Step;
 
-pub use sandbox::{Sandbox, field, only_child, step_on};
+pub use sandbox::{LEAKED, Sandbox, field, only_child, step_in, step_on};
 pub use trace::Trace;
 
 /// The answer to a claim: nothing, or what the kernel says instead.
@@ -68,15 +68,19 @@ pub fn still_shares(step: &str, claim: fn(&Sandbox) -> Verdict) {
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");
     let host = Host::start().expect("a pretend host");
+    let rootfs = RootfsCopy::new(step.name);
     let run = |command: &[&str]| {
-        let mut tool = step_on(&host, step.name, step, &[], command);
-        tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        tool.spawn().expect("it starts")
+        step_in(&rootfs.0, &host, step.name, step, &[], command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts")
     };
-    let before = Trace::of(&host, &rootfs());
+    let before = Trace::of(&host, &rootfs.0);
     let unchanged = |how: &str| {
         eventually(&format!("the host is as before after {how}"), || {
-            Trace::of(&host, &rootfs()) == before
+            Trace::of(&host, &rootfs.0) == before
         });
     };
     run(&["true"]).wait().expect("a status");
@@ -88,7 +92,7 @@ pub fn leaves_no_trace(step: &str) {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
         let mut nsenter = run(&["sleep", "1000"]);
         eventually("the command runs", || {
-            Trace::of(&host, &rootfs()).has_process("sleep")
+            Trace::of(&host, &rootfs.0).has_process("sleep")
         });
         let tool = only_child(nsenter.id());
         // SAFETY: kill(2) touches no memory; nsenter has not yet waited for
@@ -97,6 +101,35 @@ pub fn leaves_no_trace(step: &str) {
         nsenter.wait().expect("a status");
         unchanged(&format!("signal {signal}"));
     }
+}
+
+/// A root file system that no other test changes meanwhile.
+struct RootfsCopy(PathBuf);
+
+impl RootfsCopy {
+    fn new(name: &str) -> Self {
+        let copy = rootfs().with_file_name(format!(".test-{name}"));
+        let _ = std::fs::remove_dir_all(&copy); // Of a test that was killed.
+        let mut cp = Command::new("cp");
+        let status = cp.arg("-a").arg(rootfs()).arg(&copy).status();
+        assert!(status.expect("cp").success(), "cp -a to {copy:?} failed");
+        Self(copy)
+    }
+}
+
+impl Drop for RootfsCopy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Says that the tool names what went wrong, gives a hint, and exits so.
+pub fn refuses(mut tool: Command, code: i32, message: &str) {
+    let output = tool.output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(message), "{message:?} is not in {text:?}");
+    assert!(text.contains("\nhint: "), "no hint in {text:?}");
+    assert_eq!(output.status.code(), Some(code));
 }
 
 /// `Ok` if both are the same, or what differs.

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -13,6 +15,9 @@ use super::{program, rootfs};
 
 /// The command that is held: a shell that says it is there, then waits.
 const HELD: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
+
+/// The number of a file that a careless caller leaves open.
+pub const LEAKED: i32 = 9;
 
 /// A command that runs inside a step, on a pretend host.
 pub struct Sandbox {
@@ -32,9 +37,11 @@ impl Sandbox {
         options: &[&str],
     ) -> Result<Self, String> {
         let host = Host::start().map_err(|error| error.to_string())?;
-        let mut tool = step_on(&host, name, step, options, &HELD)
-            // What the tool's caller has, and the command should not.
-            .env("CALLERS_SECRET", "s3cret")
+        let mut tool = step_on(&host, name, step, options, &HELD);
+        // What the tool's caller has, and the command should not.
+        tool.env("CALLERS_SECRET", "s3cret");
+        leak_a_directory(&mut tool);
+        let mut tool = tool
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -89,14 +96,44 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // `host` goes next, and takes the command with it.
-        let _ = self.tool.kill();
+        // The host takes the command with it, and nsenter, which is outside
+        // and still alive, buries the command. The other way round nobody
+        // would until the machine's init does.
+        self.host.stop();
         let _ = self.tool.wait();
     }
 }
 
+/// Leaves the host's root directory open, as a careless caller does.
+fn leak_a_directory(tool: &mut Command) {
+    let root = fs::File::open("/").expect("the root directory");
+    let leak = move || {
+        // SAFETY: dup2(2) touches no memory. The number is nobody's: this
+        // child has the standard three and what the test harness opened,
+        // which execve(2) is about to close.
+        match unsafe { libc::dup2(root.as_raw_fd(), LEAKED) } {
+            -1 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: dup2(2) is async-signal-safe.
+    unsafe { tool.pre_exec(leak) };
+}
+
 /// The call of `program` as `step` is called, to run `command`.
 pub fn step_on(
+    host: &Host,
+    name: &str,
+    step: &Step,
+    options: &[&str],
+    command: &[&str],
+) -> Command {
+    step_in(&rootfs(), host, name, step, options, command)
+}
+
+/// The same with a root file system of the test's own.
+pub fn step_in(
+    rootfs: &Path,
     host: &Host,
     name: &str,
     step: &Step,
@@ -109,7 +146,7 @@ pub fn step_on(
         options.extend(["--user", "0"]); // Nobody else exists there.
     }
     let mut call = host.command(program(name));
-    call.args(step.arguments(&options, &rootfs(), command));
+    call.args(step.arguments(&options, rootfs, command));
     call
 }
 

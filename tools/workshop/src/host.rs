@@ -94,6 +94,15 @@ impl Host {
         command
     }
 
+    /// Ends every process inside.
+    pub fn stop(&mut self) {
+        // The first process reads the end of its input and ends; the kernel
+        // kills the rest of its pid namespace: pid_namespaces(7).
+        drop(self.stdin.take());
+        // Nobody is left to tell if that fails.
+        let _ = self.unshare.wait();
+    }
+
     /// The number, on the real host, of the pretend host's first process.
     pub fn init(&self) -> u32 {
         self.init
@@ -116,11 +125,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // The first process reads the end of its input and ends; the kernel
-        // kills the rest of its pid namespace: pid_namespaces(7).
-        drop(self.stdin.take());
-        // Nobody is left to tell if that fails.
-        let _ = self.unshare.wait();
+        self.stop();
     }
 }
 
