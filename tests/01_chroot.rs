@@ -79,6 +79,17 @@ fn the_command_is_still_root_with_its_capabilities() {
 }
 
 #[test]
+fn the_callers_groups_are_still_the_commands() {
+    let host = Host::start().expect("a pretend host");
+    if host.ids() == Ids::RootOnly {
+        support::skip!("it takes a second group", "see subgid(5)");
+    }
+    still_shares("01-chroot", |sandbox| {
+        different(sandbox.status("Groups"), String::new())
+    });
+}
+
+#[test]
 fn open_files_are_still_inherited() {
     still_shares("01-chroot", |sandbox| same(leaked_file(sandbox), true));
 }

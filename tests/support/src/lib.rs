@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use workshop::host::Host;
 use workshop::ladder::Step;
 
-pub use sandbox::{LEAKED, Sandbox, field, only_child, step_in, step_on};
+pub use sandbox::{DISK, LEAKED, Sandbox, field, only_child, step_in, step_on};
 pub use trace::Trace;
 
 /// The answer to a claim: nothing, or what the kernel says instead.

@@ -19,6 +19,9 @@ const HELD: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
 /// The number of a file that a careless caller leaves open.
 pub const LEAKED: i32 = 9;
 
+/// A group that the caller is in, which the command should not be: `disk`.
+pub const DISK: &str = "6";
+
 /// A command that runs inside a step, on a pretend host.
 pub struct Sandbox {
     /// The pretend host, against which the command is compared.
@@ -38,7 +41,7 @@ impl Sandbox {
     ) -> Result<Self, String> {
         let host = Host::start().map_err(|error| error.to_string())?;
         let mut tool = step_on(&host, name, step, options, &HELD);
-        // What the tool's caller has, and the command should not.
+        // What the tool's caller has, and the command may or may not get.
         tool.env("CALLERS_SECRET", "s3cret");
         leak_a_directory(&mut tool);
         let mut tool = tool
@@ -145,7 +148,13 @@ pub fn step_in(
     if has_jail && host.ids() == Ids::RootOnly {
         options.extend(["--user", "0"]); // Nobody else exists there.
     }
-    let mut call = host.command(program(name));
+    let mut call = host.command("setpriv");
+    match host.ids() {
+        Ids::RootOnly => call.arg("--keep-groups"),
+        // Whoever is in this group may read and write the disks.
+        Ids::All | Ids::Range => call.args(["--groups", DISK]),
+    };
+    call.arg("--").arg(program(name));
     call.args(step.arguments(&options, rootfs, command));
     call
 }
