@@ -148,6 +148,9 @@ fn programs_are_looked_for_in_the_new_root() {
     let host = Host::start().expect("a pretend host");
     // The kit's own tool is installed in the rootfs, not on the host.
     chroot(&host, &[], &["probe", "--version"]).assert().code(0);
+    // It is the command's own PATH that counts, not the caller's.
+    let elsewhere = ["--env", "PATH=/nowhere"];
+    chroot(&host, &elsewhere, &["probe"]).assert().code(127);
     let of_the_host = program("01-chroot").display().to_string();
     let missing = chroot(&host, &[], &[&of_the_host]);
     refuses(missing, 127, "ENOENT");
