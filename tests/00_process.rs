@@ -1,6 +1,8 @@
 //! 00-process: the tool stands between its caller and the command, and
 //! neither notices.
 
+#![allow(clippy::expect_used)] // A test says what it expects.
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -10,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use assert_cmd::assert::OutputAssertExt;
 use nix::errno::Errno;
 use nix::pty::openpty;
-use support::{eventually, field, program, refuses};
+use support::{eventually, field, program, refuses, status_of};
 use workshop::host::{Host, Ids};
 
 /// The tool with a command.
@@ -216,7 +218,7 @@ fn signals_to_the_tool_reach_the_command() {
         );
         let mut tool = start(process(&["bash", "-c", &script]));
         kill(&tool, signal);
-        let status = tool.0.wait().expect("a status");
+        let status = status_of(&mut tool.0);
         assert_eq!(status.code(), Some(42), "signal {signal}");
     }
 }
@@ -280,7 +282,7 @@ fn a_key_of_the_terminal_interrupts_the_command_once() {
     read_until(&mut terminal, "ready");
     terminal.write_all(b"\x03").expect("a key");
     read_until(&mut terminal, "interrupts: 1\r\n");
-    assert_eq!(tool.wait().expect("a status").code(), Some(0));
+    assert_eq!(status_of(&mut tool).code(), Some(0));
 }
 
 #[test]
@@ -288,7 +290,7 @@ fn the_command_has_the_terminal() {
     let (mut tool, mut terminal) =
         on_a_terminal("test -t 0 && test -t 1 && test -t 2 && echo all three");
     read_until(&mut terminal, "all three");
-    assert_eq!(tool.wait().expect("a status").code(), Some(0));
+    assert_eq!(status_of(&mut tool).code(), Some(0));
 }
 
 // --- What is left behind ----------------------------------------------------
@@ -299,7 +301,7 @@ fn a_killed_tool_takes_the_command_along() {
     let command = command_of(&tool);
     assert!(state(&command).is_some());
     kill(&tool, libc::SIGKILL);
-    let status = tool.0.wait().expect("a status");
+    let status = status_of(&mut tool.0);
     assert_eq!(status.signal(), Some(libc::SIGKILL));
     eventually("the command ends", || {
         // Nobody may have buried it yet.
@@ -316,7 +318,7 @@ fn what_the_command_started_outlives_a_killed_tool() {
     tool.stderr(Stdio::piped());
     let mut tool = start(tool);
     kill(&tool, libc::SIGKILL);
-    tool.0.wait().expect("a status");
+    status_of(&mut tool.0);
     let mut line = [0; 16];
     let stderr = tool.0.stderr.as_mut().expect("a pipe");
     let n = stderr.read(&mut line).expect("a line");

@@ -1,5 +1,7 @@
 //! 01-chroot: paths begin at another directory, and nothing else changes.
 
+#![allow(clippy::expect_used)] // A test says what it expects.
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! 02-jail: nothing is left that leads out of the root directory.
 
+#![allow(clippy::expect_used)] // A test says what it expects.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

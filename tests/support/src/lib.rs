@@ -9,7 +9,7 @@ mod sandbox;
 mod trace;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use workshop::host::Host;
@@ -83,11 +83,11 @@ pub fn leaves_no_trace(step: &str) {
             Trace::of(&host, &rootfs.0) == before
         });
     };
-    run(&["true"]).wait().expect("a status");
+    status_of(&mut run(&["true"]));
     unchanged("success");
-    run(&["false"]).wait().expect("a status");
+    status_of(&mut run(&["false"]));
     unchanged("failure");
-    run(&["no-such-program"]).wait().expect("a status");
+    status_of(&mut run(&["no-such-program"]));
     unchanged("a command that is not there");
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
         let mut nsenter = run(&["sleep", "1000"]);
@@ -98,7 +98,7 @@ pub fn leaves_no_trace(step: &str) {
         // SAFETY: kill(2) touches no memory; nsenter has not yet waited for
         // its child.
         assert_eq!(unsafe { libc::kill(tool, signal) }, 0);
-        nsenter.wait().expect("a status");
+        status_of(&mut nsenter);
         unchanged(&format!("signal {signal}"));
     }
 }
@@ -188,9 +188,27 @@ pub fn report_skip(test: &str, why: &str, remedy: &str) {
         std::env::var_os("WORKSHOP_NO_SKIP").is_none(),
         "{name} may not be skipped here: {why}; {remedy}"
     );
-    // Not by `eprintln`, which the test harness hides when a test passes.
-    let line = format!("SKIP {name}: {why}; {remedy}\n");
-    std::io::stderr().write_all(line.as_bytes()).expect("a standard error");
+    let line = format!("{name}: {why}; {remedy}\n");
+    // `workshop test` collects them. Else not by `eprintln`, which the test
+    // harness hides when a test passes.
+    match std::env::var_os("WORKSHOP_SKIPS") {
+        Some(list) => std::fs::OpenOptions::new()
+            .append(true)
+            .open(list)
+            .and_then(|mut list| list.write_all(line.as_bytes())),
+        None => std::io::stderr().write_all(format!("SKIP {line}").as_bytes()),
+    }
+    .expect("a place for the reason");
+}
+
+/// Waits for a process, but not for ever.
+pub fn status_of(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    eventually("the process ends", || {
+        status = child.try_wait().expect("a status");
+        status.is_some()
+    });
+    status.expect("a status")
 }
 
 /// Waits until `condition` holds; panics with `what` after ten seconds.

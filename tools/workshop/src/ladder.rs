@@ -7,6 +7,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use process::{Error, Result};
+
 /// One step of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -70,6 +72,21 @@ impl Step {
         LADDER.iter().find(|step| {
             step.name == name || step.name.split('-').next() == Some(name)
         })
+    }
+
+    /// The same, or an error that lists what there is.
+    pub fn named(name: &str) -> Result<&'static Step> {
+        Self::find(name).ok_or_else(|| {
+            let names: Vec<_> = LADDER.iter().map(|step| step.name).collect();
+            Error::new(format_args!("there is no step {name:?}"))
+                .with_hint(format_args!("the steps are {}", names.join(", ")))
+        })
+    }
+
+    /// The name of the step's package: its concept, since cargo allows none
+    /// that begins with a digit.
+    pub fn package(&self) -> &'static str {
+        self.name.split_once('-').map_or(self.name, |(_, concept)| concept)
     }
 
     /// The step that this one builds on.

@@ -2,3 +2,6 @@
 
 pub mod host;
 pub mod ladder;
+pub mod planted;
+pub mod repository;
+pub mod test;

@@ -1,0 +1,146 @@
+//! Planted bugs: the mistakes that real tutorials and runtimes made, as small
+//! patches under `tests/planted/STEP/`. The tests must catch every one.
+//!
+//! Each patch begins with its story and the names of the tests that are to
+//! turn red: `Caught-by: test_name`. It is applied to a copy of the source,
+//! never to the reader's own files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+
+use process::{Call, Error, Result};
+
+use crate::ladder::{LADDER, Step};
+use crate::repository;
+
+/// Show that the tests catch the mistakes that others have made.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only the bugs of this step
+    step: Option<String>,
+    /// Print the stories, and plant nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// A patch, and what it is to break.
+struct Bug {
+    step: &'static Step,
+    path: PathBuf,
+    story: String,
+    caught_by: Vec<String>,
+}
+
+impl Bug {
+    fn read(step: &'static Step, path: PathBuf) -> Result<Self> {
+        let text =
+            fs::read_to_string(&path).call(format_args!("open({path:?})"))?;
+        let head = text.split("\ndiff --git").next().unwrap_or_default();
+        let (story, tests) =
+            head.split_once("\n\nCaught-by: ").ok_or_else(|| {
+                Error::new(format_args!("{path:?} has no line Caught-by"))
+            })?;
+        let caught_by = tests.lines().map(|line| {
+            line.strip_prefix("Caught-by: ").unwrap_or(line).to_owned()
+        });
+        Ok(Self {
+            step,
+            story: story.to_owned(),
+            caught_by: caught_by.filter(|name| !name.is_empty()).collect(),
+            path,
+        })
+    }
+
+    fn name(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or_default();
+        format!("{} {}", self.step.name, stem.display())
+    }
+}
+
+/// Plants each bug in turn and runs its step's tests.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let bugs = find(options.step.as_deref())?;
+    if options.list {
+        for bug in &bugs {
+            println!("{}\n{}\n", bug.name(), bug.story);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut missed = 0;
+    for bug in &bugs {
+        let survivors = plant(bug)?;
+        match survivors.as_slice() {
+            [] => println!("caught  {}", bug.name()),
+            tests => {
+                println!("MISSED  {}: passed {tests:?}", bug.name());
+                missed += 1;
+            }
+        }
+    }
+    println!("{} planted, {missed} missed", bugs.len());
+    Ok(ExitCode::from(u8::from(missed > 0)))
+}
+
+/// The bugs of one step, or of all.
+fn find(step: Option<&str>) -> Result<Vec<Bug>> {
+    let steps: Vec<&Step> = match step {
+        Some(name) => vec![Step::named(name)?],
+        None => LADDER.iter().collect(),
+    };
+    let mut bugs = Vec::new();
+    for step in steps {
+        let directory =
+            repository::top()?.join("tests/planted").join(step.name);
+        let entries = fs::read_dir(&directory)
+            .call(format_args!("open({directory:?})"))?;
+        let mut paths: Vec<_> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        for path in paths {
+            bugs.push(Bug::read(step, path)?);
+        }
+    }
+    Ok(bugs)
+}
+
+/// Applies the patch to the copy, and gives those of its tests that did not
+/// notice.
+fn plant(bug: &Bug) -> Result<Vec<String>> {
+    let copy = repository::copy_sources("planted")?;
+    let patch = Command::new("git")
+        .args(["apply", "--whitespace=nowarn"])
+        .arg(&bug.path)
+        // Or git would take the copy for a part of the reader's repository.
+        .env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(&copy))
+        .current_dir(&copy)
+        .output()
+        .call("execve(\"git\")")?;
+    must_succeed(&patch, format_args!("git apply {:?}", bug.path))?;
+    must_succeed(&cargo(&copy, &["build"])?, "cargo build of a planted bug")?;
+
+    let name = bug.step.name.replace('-', "_");
+    let tests = cargo(&copy, &["test", "--test", &name])?;
+    let report = String::from_utf8_lossy(&tests.stdout);
+    let failed = |test: &&String| {
+        report.lines().any(|line| line == format!("test {test} ... FAILED"))
+    };
+    Ok(bug.caught_by.iter().filter(|test| !failed(test)).cloned().collect())
+}
+
+fn cargo(copy: &Path, arguments: &[&str]) -> Result<Output> {
+    Command::new("cargo")
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", copy.with_file_name("planted-build"))
+        .current_dir(copy)
+        .output()
+        .call("execve(\"cargo\")")
+}
+
+fn must_succeed(output: &Output, what: impl std::fmt::Display) -> Result<()> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format_args!("{what}: {}\n{said}", output.status)))
+}

@@ -1,0 +1,103 @@
+//! `workshop test`: everything that the kit claims, proven.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+
+use process::{Call, Error, Result};
+
+use crate::ladder::Step;
+use crate::repository;
+
+/// Run the tests: of one step, or of everything.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Only this step, by number or name
+    step: Option<String>,
+}
+
+/// Builds what the tests need, runs them, and sums up.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let selection = match &options.step {
+        None => vec!["--workspace".to_owned()],
+        Some(name) => {
+            let step = Step::named(name)?;
+            let file = step.name.replace('-', "_");
+            vec![
+                format!("--package={}", step.package()),
+                format!("--test={file}"),
+            ]
+        }
+    };
+    // Tests of one step also run the steps before it, and the tools.
+    must_succeed(Command::new("cargo").args(["build", "--workspace"]))?;
+
+    let skips = repository::top()?.join("target/skipped-tests");
+    fs::write(&skips, "").call(format_args!("open({skips:?})"))?;
+    let mut cargo = Command::new("cargo")
+        .args(["test", "--no-fail-fast"])
+        .args(selection)
+        .env("WORKSHOP_SKIPS", &skips)
+        .stdout(Stdio::piped())
+        .spawn()
+        .call("execve(\"cargo\")")?;
+    let mut counts = Counts::default();
+    if let Some(output) = cargo.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line.call("read(cargo)")?;
+            counts.add(&line);
+            println!("{line}");
+        }
+    }
+    let status = cargo.wait().call("wait(cargo)")?;
+    counts.summarise(
+        &fs::read_to_string(&skips).call(format_args!("open({skips:?})"))?,
+    );
+    Ok(ExitCode::from(u8::from(!status.success())))
+}
+
+/// The results of all test programs together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    failures: Vec<String>,
+}
+
+impl Counts {
+    /// Reads a line of the test harness.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test ") else { return };
+        match result.rsplit_once(" ... ") {
+            Some((_, "ok")) => self.passed += 1,
+            Some((name, "FAILED")) => {
+                self.failed += 1;
+                self.failures.push(name.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// `skips` has a line for each test that could not run here. The harness
+    /// knows no such thing, and counted it among those that passed.
+    fn summarise(&self, skips: &str) {
+        let skipped = skips.lines().count();
+        println!("\n-----");
+        for line in skips.lines() {
+            println!("SKIP {line}");
+        }
+        for name in &self.failures {
+            println!("FAILED {name}");
+        }
+        let passed = self.passed.saturating_sub(skipped);
+        println!("{passed} passed, {} failed, {skipped} skipped", self.failed);
+    }
+}
+
+fn must_succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().call("execve(\"cargo\")")?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format_args!("{command:?}: {status}")))
+}
