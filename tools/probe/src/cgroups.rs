@@ -237,6 +237,29 @@ mod tests {
     }
 
     #[test]
+    fn the_tightest_limit_above_holds() {
+        let top = std::env::temp_dir()
+            .join(format!("probe-cgroups-{}", std::process::id()));
+        let (above, group) = (top.join("a"), top.join("a/b"));
+        fs::create_dir_all(&group).unwrap();
+        fs::write(above.join("memory.max"), "1048576\n").unwrap();
+        fs::write(group.join("memory.max"), "max\n").unwrap();
+        fs::write(above.join("cpu.max"), "max 100000\n").unwrap();
+        fs::write(group.join("cpu.max"), "50000 100000\n").unwrap();
+
+        let memory =
+            |group: &Path| either(group, "memory.max", "memory.limit_in_bytes");
+        let found = [
+            tightest(&top, &group, memory).unwrap(),
+            tightest(&group, &group, memory).unwrap(),
+            tightest(&top, &group, cpu).unwrap(),
+            tightest(&top, &above, cpu).unwrap(),
+        ];
+        fs::remove_dir_all(&top).unwrap();
+        assert_eq!(found, [Some(1_048_576), None, Some(500), None]);
+    }
+
+    #[test]
     fn a_list_of_cpus_is_counted() {
         assert_eq!(count_cpus("0-3,8"), Some(5));
         assert_eq!(count_cpus("0"), Some(1));

@@ -56,7 +56,7 @@ pub enum Rule {
     /// Any limit lower than the reference's is `limited`, otherwise `shared`.
     Limits,
     /// Any count higher than the reference's is `limited`, otherwise `shared`.
-    Fetters,
+    Restraints,
     /// Equal is `shared`, different is `limited`.
     Label,
 }
@@ -71,15 +71,22 @@ fn judge(
     report: &Report,
     reference: &Report,
 ) -> Comparison {
-    let judged = known(report, resource.name, "here").and_then(|mine| {
-        let theirs = known(reference, resource.name, "in the reference")?;
-        match (resource.within, &mine.scope, &theirs.scope) {
-            (Some(_), None, _) | (Some(_), _, None) => {
-                Err("the namespace that it belongs to is unknown".into())
+    let both = |name| {
+        let mine = known(report, name, "here")?;
+        Ok((mine, known(reference, name, "in the reference")?))
+    };
+    let judged = match (resource.rule, resource.within) {
+        // Its own value may be out of reach: the namespace says enough.
+        (Rule::Scope, Some(namespace)) => both(namespace)
+            .and_then(|(mine, theirs)| Rule::Identity.judge(mine, theirs)),
+        (rule, within) => both(resource.name).and_then(|(mine, theirs)| {
+            let has_scope = mine.scope.is_some() && theirs.scope.is_some();
+            match within.is_some() && !has_scope {
+                true => Err("its namespace is unknown".into()),
+                false => rule.judge(mine, theirs),
             }
-            _ => resource.rule.judge(mine, theirs),
-        }
-    });
+        }),
+    };
     let (verdict, reason) = match judged {
         Ok(verdict) => (verdict, None),
         Err(reason) => (Verdict::Unknown, Some(reason)),
@@ -125,7 +132,7 @@ impl Rule {
             (Self::Limits, Numbers(mine), Numbers(theirs)) => {
                 tighter(mine, theirs, |mine, theirs| mine < theirs)
             }
-            (Self::Fetters, Numbers(mine), Numbers(theirs)) => {
+            (Self::Restraints, Numbers(mine), Numbers(theirs)) => {
                 tighter(mine, theirs, |mine, theirs| mine > theirs)
             }
             (Self::Crowd, Set(mine), Set(theirs)) => {
@@ -176,6 +183,55 @@ fn tighter(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn report(resources: &[(&str, Fact)]) -> Report {
+        let resources = resources.iter().cloned();
+        Report {
+            pid: 1,
+            seen_from: crate::Side::Inside,
+            resources: resources.map(|(n, fact)| (n.into(), fact)).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn check_row(
+        name: &str,
+        mine: &Report,
+        theirs: &Report,
+        expected: Verdict,
+    ) {
+        let all = compare(mine, theirs);
+        let row = all.iter().find(|row| row.resource == name).unwrap();
+        assert_eq!(row.verdict, expected, "{row:?}");
+        assert_eq!(row.reason.is_some(), expected == Verdict::Unknown);
+    }
+
+    #[test]
+    fn what_was_not_read_is_unknown() {
+        let unknown = Fact::Unknown { unknown: "EACCES".into() };
+        let known = Fact::Known(Known::text("65024:2"));
+        let (blind, seeing) =
+            (report(&[("root", unknown)]), report(&[("root", known)]));
+        check_row("root", &blind, &seeing, Verdict::Unknown);
+        check_row("root", &seeing, &blind, Verdict::Unknown);
+        check_row("root", &seeing, &seeing, Verdict::Shared);
+        check_row("umask", &seeing, &seeing, Verdict::Unknown);
+    }
+
+    #[test]
+    fn the_namespace_decides_over_what_can_not_be_read_in_it() {
+        let mounts = Fact::Unknown { unknown: "no /proc".into() };
+        let namespace = Fact::Known(Known::text("4:1"));
+        let mine = report(&[("mounts", mounts), ("ns-mnt", namespace)]);
+        check_row("mounts", &mine, &mine, Verdict::Shared);
+    }
+
+    #[test]
+    fn equal_users_of_unknown_namespaces_may_be_different_ones() {
+        let user = Fact::Known(Known::text("0"));
+        let mine = report(&[("user", user)]);
+        check_row("user", &mine, &mine, Verdict::Unknown);
+    }
 
     fn set(things: &[&str]) -> Known {
         Known::set(things.iter().map(ToString::to_string))
@@ -258,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn any_further_fetter_limits() {
+    fn any_further_restraint_limits() {
         let theirs = numbers(&[("mode", Some(0))]);
         let mine = numbers(&[("mode", Some(2))]);
-        check(Rule::Fetters, mine.clone(), theirs.clone(), Verdict::Limited);
-        check(Rule::Fetters, theirs, mine, Verdict::Shared);
+        check(Rule::Restraints, mine.clone(), theirs.clone(), Verdict::Limited);
+        check(Rule::Restraints, theirs, mine, Verdict::Shared);
     }
 }

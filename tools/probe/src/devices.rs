@@ -4,6 +4,7 @@
 //! or written, and nothing is opened whose open(2) alone has an effect, such
 //! as a watchdog's.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -82,19 +83,22 @@ fn attempt(
     names: impl Iterator<Item = String>,
     open: impl Fn(&str) -> nix::Result<String>,
 ) -> Result<Known> {
-    let (mut opened, mut refused) = (Vec::new(), Vec::new());
+    let mut opened = Vec::new();
+    let mut refused = BTreeMap::<String, Vec<String>>::new();
     for name in names {
         match open(&name) {
             Ok(description) => opened.push(description),
-            // Not the whole text of the error: there are many.
-            Err(errno) => refused.push(format!("{name} {errno:?}")),
+            Err(errno) => {
+                refused.entry(format!("{errno:?}")).or_default().push(name);
+            }
         }
     }
+    let why: Vec<String> = refused
+        .iter()
+        .map(|(errno, names)| format!("{errno}: {}", names.join(", ")))
+        .collect();
     let known = Known::set(opened);
-    Ok(match refused.is_empty() {
-        true => known,
-        false => known.noted(format_args!("refused: {}", refused.join(", "))),
-    })
+    Ok(if why.is_empty() { known } else { known.noted(why.join("; ")) })
 }
 
 /// The kernel's disks, which /sys and /proc list.

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 use nix::sys::statfs::{FsType, statfs};
-use process::{Call, Error, Hint, Result};
+use process::{Call, Error, Result};
 
 use crate::report::Known;
 use crate::subject::Subject;
@@ -88,12 +88,12 @@ pub(crate) fn message_queues(subject: &Subject) -> Result<Known> {
         true => "/dev/mqueue".into(),
         false => subject.proc("root/dev/mqueue")?,
     };
-    let mounted = statfs(&path)
-        .call(format_args!("statfs({path:?})"))
-        .hint(Errno::ENOENT, UNMOUNTED)?;
-    if mounted.filesystem_type() != MQUEUE_MAGIC {
-        return Err(Error::new("/dev/mqueue is no mqueue file system")
-            .with_hint(UNMOUNTED));
+    match statfs(&path).map(|found| found.filesystem_type()) {
+        Ok(MQUEUE_MAGIC) => {}
+        Ok(_) | Err(Errno::ENOENT) => return Err(Error::new(UNMOUNTED)),
+        Err(errno) => {
+            return Err(errno).call(format_args!("statfs({path:?})"));
+        }
     }
     let device = fs::metadata(&path).call(format_args!("stat({path:?})"))?;
     let mut names = Vec::new();
@@ -104,5 +104,5 @@ pub(crate) fn message_queues(subject: &Subject) -> Result<Known> {
     Ok(Known::set(names).scoped(format_args!("device {}", device.dev())))
 }
 
-const UNMOUNTED: &str = "queues can be opened all the same, by name and in \
-                         the namespace ns-ipc, but not listed";
+/// mq_open(3) works all the same, by name, in the namespace ns-ipc.
+const UNMOUNTED: &str = "no mqueue file system is mounted on /dev/mqueue";

@@ -98,3 +98,33 @@ fn restrict_self(ruleset: &OwnedFd) -> nix::Result<()> {
         unsafe { libc::syscall(libc::SYS_landlock_restrict_self, fd, 0) };
     Errno::result(answer).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_layer_counts() {
+        let myself = Subject::myself();
+        let Ok(before) = layers(&myself) else {
+            eprintln!("SKIP: it takes a kernel with Landlock");
+            return;
+        };
+        // The counting thread inherits the layers of the one that starts it.
+        let confined = thread::spawn(move || {
+            prctl::set_no_new_privs().unwrap();
+            let fd = create_ruleset(Some(&MAKE_BLOCK), 0).unwrap();
+            // SAFETY: the descriptor is new and ours.
+            let ruleset = unsafe { OwnedFd::from_raw_fd(fd) };
+            restrict_self(&ruleset).unwrap();
+            restrict_self(&ruleset).unwrap();
+            layers(&myself).unwrap()
+        });
+        let confined = confined.join().unwrap();
+        if before.note.as_deref() != Some("disabled") {
+            assert_eq!(before.value, state(0).value);
+            assert_eq!(confined.value, state(2).value);
+        }
+        assert_eq!(layers(&Subject::myself()).unwrap().value, before.value);
+    }
+}

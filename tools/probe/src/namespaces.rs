@@ -11,31 +11,21 @@ use process::{Call, Error, Result};
 use crate::report::Known;
 use crate::subject::Subject;
 
-/// The requests of ioctl(2) on a pidfd, from Linux 6.11: <linux/pidfd.h>.
-mod request {
-    const PIDFS_IOCTL_MAGIC: u8 = 0xff;
-    nix::ioctl_none!(cgroup, PIDFS_IOCTL_MAGIC, 1);
-    nix::ioctl_none!(ipc, PIDFS_IOCTL_MAGIC, 2);
-    nix::ioctl_none!(mnt, PIDFS_IOCTL_MAGIC, 3);
-    nix::ioctl_none!(net, PIDFS_IOCTL_MAGIC, 4);
-    nix::ioctl_none!(pid, PIDFS_IOCTL_MAGIC, 5);
-    nix::ioctl_none!(time, PIDFS_IOCTL_MAGIC, 7);
-    nix::ioctl_none!(user, PIDFS_IOCTL_MAGIC, 9);
-    nix::ioctl_none!(uts, PIDFS_IOCTL_MAGIC, 10);
-}
-
-type Request = unsafe fn(RawFd) -> nix::Result<i32>;
-
-const REQUESTS: [(&str, Request); 8] = [
-    ("cgroup", request::cgroup),
-    ("ipc", request::ipc),
-    ("mnt", request::mnt),
-    ("net", request::net),
-    ("pid", request::pid),
-    ("time", request::time),
-    ("user", request::user),
-    ("uts", request::uts),
+/// The names in /proc/PID/ns, and the numbers in PIDFD_GET_CGROUP_NAMESPACE
+/// and its like: <linux/pidfd.h>, from Linux 6.11.
+const KINDS: [(&str, u32); 8] = [
+    ("cgroup", 1),
+    ("ipc", 2),
+    ("mnt", 3),
+    ("net", 4),
+    ("pid", 5),
+    ("time", 7),
+    ("user", 9),
+    ("uts", 10),
 ];
+
+/// PIDFS_IOCTL_MAGIC: the group of requests that those belong to.
+const GROUP: u32 = 0xff;
 
 /// The identity of the subject's namespace of the kind `name`.
 pub(crate) fn read(subject: &Subject, name: &str) -> Result<Known> {
@@ -65,13 +55,15 @@ fn open_by_path(subject: &Subject, name: &str) -> Result<File> {
 
 fn open_by_pidfd(subject: &Subject, name: &str) -> Result<File> {
     let pidfd = pidfd_open(subject.pid().as_raw()).call("pidfd_open")?;
-    let request = REQUESTS.iter().find(|(known, _)| *known == name);
-    let Some((_, request)) = request else {
+    let kind = KINDS.iter().find(|(known, _)| *known == name);
+    let Some((_, number)) = kind else {
         return Err(Error::new(format_args!("no namespace {name:?}")));
     };
-    // SAFETY: the request takes no argument and touches no memory; an older
-    // kernel answers ENOTTY.
-    let fd = unsafe { request(pidfd.as_raw_fd()) }.call(format_args!(
+    let request = nix::request_code_none!(GROUP, *number);
+    // SAFETY: the request must have the argument 0 and touches no memory; an
+    // older kernel knows none of that number and answers ENOTTY.
+    let fd = unsafe { libc::ioctl(pidfd.as_raw_fd(), request, 0) };
+    let fd = Errno::result(fd).call(format_args!(
         "ioctl(PIDFD_GET_{}_NAMESPACE)",
         name.to_uppercase()
     ))?;

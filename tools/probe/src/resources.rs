@@ -35,7 +35,8 @@ const fn row(
 }
 
 impl Resource {
-    /// The namespace must stand further up in the table.
+    /// The namespace must stand further up in the table. A reader may name
+    /// another scope.
     const fn within(self, namespace: &'static str) -> Self {
         Self { within: Some(namespace), ..self }
     }
@@ -79,7 +80,7 @@ pub const RESOURCES: &[Resource] = &[
         Rule::Collection, devices::kernel_interfaces),
 
     row("processes", "numbers of the visible processes",
-        Rule::Crowd, processes::visible),
+        Rule::Crowd, processes::visible).within("ns-pid"),
     row("hostname", "host name and domain name",
         Rule::Scope, surroundings::hostname).within("ns-uts"),
     row("sysv-ipc", "System V shared memory, semaphores, message queues",
@@ -96,13 +97,13 @@ pub const RESOURCES: &[Resource] = &[
     row("capabilities", "the five sets of capabilities",
         Rule::Collection, privileges::capabilities).within("ns-user"),
     row("no-new-privs", "whether execve(2) can't give rights",
-        Rule::Fetters, privileges::no_new_privs),
+        Rule::Restraints, privileges::no_new_privs),
     row("seccomp", "seccomp mode and number of filters",
-        Rule::Fetters, privileges::seccomp),
+        Rule::Restraints, privileges::seccomp),
     row("lsm", "label of the Linux security module",
         Rule::Label, privileges::lsm),
     row("landlock", "layers of Landlock rules in force",
-        Rule::Fetters, landlock::layers),
+        Rule::Restraints, landlock::layers),
 
     row("interfaces", "network interfaces",
         Rule::Scope, network::interfaces).within("ns-net"),

@@ -84,7 +84,7 @@ impl Subject {
     /// The value of one line of proc_pid_status(5).
     pub(crate) fn status(&self, field: &str) -> Result<String> {
         let text = self.read("status")?;
-        find_field(&text, field).map(str::to_owned).ok_or_else(|| {
+        status_field(&text, field).map(str::to_owned).ok_or_else(|| {
             Error::new(format_args!("this kernel's status has no {field}"))
         })
     }
@@ -96,8 +96,7 @@ impl Subject {
         name: &str,
         look: impl FnOnce() -> Result<T> + Send,
     ) -> Result<T> {
-        let mine = namespaces::identity(&Self::myself(), name)?;
-        if self.is_self() || namespaces::identity(self, name)? == mine {
+        if self.is_self() || self.is_with_me(name)? {
             return look();
         }
         let namespace = namespaces::open(self, name)?;
@@ -114,10 +113,17 @@ impl Subject {
             })
         })
     }
+
+    /// Whether it is in the caller's own namespace, for which setns(2) would
+    /// still ask for privilege.
+    fn is_with_me(&self, name: &str) -> Result<bool> {
+        let mine = namespaces::identity(&Self::myself(), name)?;
+        Ok(namespaces::identity(self, name)? == mine)
+    }
 }
 
 /// `Name:<tab>value`, one per line.
-fn find_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn status_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;
         (found == name).then_some(value.trim())
@@ -131,9 +137,9 @@ mod tests {
     #[test]
     fn a_field_is_found_by_its_whole_name() {
         let text = "Seccomp_filters:\t3\nSeccomp:\t2\nGroups:\t \n";
-        assert_eq!(find_field(text, "Seccomp"), Some("2"));
-        assert_eq!(find_field(text, "Groups"), Some(""));
-        assert_eq!(find_field(text, "Sec"), None);
+        assert_eq!(status_field(text, "Seccomp"), Some("2"));
+        assert_eq!(status_field(text, "Groups"), Some(""));
+        assert_eq!(status_field(text, "Sec"), None);
     }
 
     #[test]

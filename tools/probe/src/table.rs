@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 use probe::{Comparison, Fact, Report, Verdict};
 
-/// How much of a value a row shows; `--format json` has all of it.
+/// How much of a value or a note a row shows; `--format json` has all of it.
 const WIDTH: usize = 44;
 
 /// `RESOURCE   VALUE   NOTE`.
@@ -16,7 +16,7 @@ pub(crate) fn of_report(report: &Report) -> String {
         let [value, note] = match report.get(resource.name)? {
             Fact::Known(known) => [
                 known.value.to_string(),
-                known.note.clone().unwrap_or_default(),
+                shorten(known.note.as_deref().unwrap_or_default()),
             ],
             Fact::Unknown { unknown } => ["unknown".into(), unknown.clone()],
         };
