@@ -8,6 +8,7 @@
 //! [`RESOURCES`] is the table of contents: what is looked at, who reads it,
 //! and by which [`Rule`] it is compared.
 
+mod cgroup_limits;
 mod cgroups;
 mod compare;
 mod descriptors;

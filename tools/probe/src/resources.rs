@@ -6,8 +6,9 @@ use crate::compare::Rule;
 use crate::report::Known;
 use crate::subject::Subject;
 use crate::{
-    cgroups, descriptors, devices, files, ipc, landlock, limits, namespaces,
-    network, privileges, processes, routes, sockets, surroundings, users,
+    cgroup_limits, cgroups, descriptors, devices, files, ipc, landlock, limits,
+    namespaces, network, privileges, processes, routes, sockets, surroundings,
+    users,
 };
 
 /// Something that a process has, sees or may do.
@@ -119,7 +120,7 @@ pub const RESOURCES: &[Resource] = &[
     row("cgroups", "control groups, by the inodes of their directories",
         Rule::Collection, cgroups::membership),
     row("cgroup-limits", "limits in force: bytes, CPU/1000, processes, CPUs",
-        Rule::Limits, cgroups::limits),
+        Rule::Limits, cgroup_limits::limits),
     row("rlimits", "soft and hard limits of getrlimit(2)",
         Rule::Limits, limits::rlimits),
     row("environment", "environment variables with their values",

@@ -61,10 +61,14 @@ pub(crate) fn abstract_unix(subject: &Subject) -> Result<Known> {
     Ok(Known::set(table.lines().filter_map(abstract_name)))
 }
 
-/// The eighth field, if there is one; it may contain spaces.
+/// The eighth field, which may contain spaces. A socket that was bound to a
+/// relative path with an `@` in front looks the same.
 fn abstract_name(line: &str) -> Option<String> {
-    let (_, name) = line.split_once(" @")?;
-    Some(format!("@{name}"))
+    let mut rest = line;
+    for _ in 0..7 {
+        rest = rest.trim_start().split_once(' ')?.1;
+    }
+    rest.starts_with('@').then(|| rest.to_owned())
 }
 
 #[cfg(test)]
@@ -93,7 +97,7 @@ mod tests {
     fn only_abstract_names_are_listed() {
         let line = "0000: 00000002 00000000 00010000 0001 01 17 @/tmp/a b";
         assert_eq!(abstract_name(line).as_deref(), Some("@/tmp/a b"));
-        let line = "0000: 00000002 00000000 00010000 0001 01 17 /run/x";
+        let line = "0000: 00000002 00000000 00010000 0001 01 17 /run/x @y";
         assert_eq!(abstract_name(line), None);
     }
 }

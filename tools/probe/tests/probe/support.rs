@@ -10,10 +10,13 @@ use probe::{Fact, Known, Report, Value, Verdict, compare};
 
 pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_probe");
 
-/// A test that can't run here says so, and how it could. In CI, where
-/// everything should be possible, that is a failure.
+/// A test that can't run here says so, and how it could. Where nothing may be
+/// skipped, in continuous integration, it fails.
 pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "SKIP in CI: {why}");
+    assert!(
+        std::env::var_os("WORKSHOP_NO_SKIP").is_none(),
+        "may not be skipped here: {why}"
+    );
     eprintln!("SKIP: {why}");
 }
 
@@ -165,4 +168,25 @@ impl Drop for EmptyRoot {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// What an ordinary user's own user namespace changes besides.
+const USER: [&str; 6] =
+    ["capabilities", "groups", "id-maps", "ns-user", "user", "root"];
+
+pub(crate) fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// The resources that are not as in the reference, but for the streams, which
+/// each process has of its own here, and the user namespace that an ordinary
+/// user needs.
+pub(crate) fn changed(report: &Report) -> BTreeSet<String> {
+    let reference = reference();
+    let mut changed = with(Verdict::Private, report, &reference);
+    changed.extend(with(Verdict::Limited, report, &reference));
+    changed.retain(|name| {
+        name != "streams" && (is_root() || !USER.contains(&name.as_str()))
+    });
+    changed
 }
