@@ -24,7 +24,8 @@ pub(crate) fn files(subject: &Subject) -> Result<Known> {
     describe(subject, |fd| fd >= FIRST)
 }
 
-/// Standard input, output and error.
+/// Standard input, output and error. One that the caller closed is /dev/null:
+/// Rust opens that in its place before `main`.
 pub(crate) fn streams(subject: &Subject) -> Result<Known> {
     describe(subject, |fd| fd < FIRST)
 }

@@ -1,64 +1,85 @@
 //! How much a process may use: getrlimit(2).
 
-use std::mem::MaybeUninit;
-use std::ptr;
-
-use nix::errno::Errno;
-use process::{Call, Hint, Result};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use process::{Call, Error, Result};
 
 use crate::report::Known;
 use crate::subject::Subject;
 
-/// By the names that the shell's `ulimit` and docker have for them.
-const NAMES: [(&str, libc::__rlimit_resource_t); 16] = [
-    ("as", libc::RLIMIT_AS),
-    ("core", libc::RLIMIT_CORE),
-    ("cpu", libc::RLIMIT_CPU),
-    ("data", libc::RLIMIT_DATA),
-    ("fsize", libc::RLIMIT_FSIZE),
-    ("locks", libc::RLIMIT_LOCKS),
-    ("memlock", libc::RLIMIT_MEMLOCK),
-    ("msgqueue", libc::RLIMIT_MSGQUEUE),
-    ("nice", libc::RLIMIT_NICE),
-    ("nofile", libc::RLIMIT_NOFILE),
-    ("nproc", libc::RLIMIT_NPROC),
-    ("rss", libc::RLIMIT_RSS),
-    ("rtprio", libc::RLIMIT_RTPRIO),
-    ("rttime", libc::RLIMIT_RTTIME),
-    ("sigpending", libc::RLIMIT_SIGPENDING),
-    ("stack", libc::RLIMIT_STACK),
+/// The soft and the hard limit; `None` is no limit.
+type Pair = (Option<u64>, Option<u64>);
+
+/// By the names that the shell's `ulimit` and docker have for them, and those
+/// in proc_pid_limits(5).
+#[rustfmt::skip]
+const NAMES: [(&str, Resource, &str); 16] = [
+    ("as", Resource::RLIMIT_AS, "Max address space"),
+    ("core", Resource::RLIMIT_CORE, "Max core file size"),
+    ("cpu", Resource::RLIMIT_CPU, "Max cpu time"),
+    ("data", Resource::RLIMIT_DATA, "Max data size"),
+    ("fsize", Resource::RLIMIT_FSIZE, "Max file size"),
+    ("locks", Resource::RLIMIT_LOCKS, "Max file locks"),
+    ("memlock", Resource::RLIMIT_MEMLOCK, "Max locked memory"),
+    ("msgqueue", Resource::RLIMIT_MSGQUEUE, "Max msgqueue size"),
+    ("nice", Resource::RLIMIT_NICE, "Max nice priority"),
+    ("nofile", Resource::RLIMIT_NOFILE, "Max open files"),
+    ("nproc", Resource::RLIMIT_NPROC, "Max processes"),
+    ("rss", Resource::RLIMIT_RSS, "Max resident set"),
+    ("rtprio", Resource::RLIMIT_RTPRIO, "Max realtime priority"),
+    ("rttime", Resource::RLIMIT_RTTIME, "Max realtime timeout"),
+    ("sigpending", Resource::RLIMIT_SIGPENDING, "Max pending signals"),
+    ("stack", Resource::RLIMIT_STACK, "Max stack size"),
 ];
 
 /// `NAME soft` and `NAME hard` of each.
 pub(crate) fn rlimits(subject: &Subject) -> Result<Known> {
+    // Not prlimit(2) on another: root without CAP_SYS_RESOURCE may not.
+    let text = match subject.is_self() {
+        true => None,
+        false => Some(subject.read("limits")?),
+    };
     let mut found = Vec::new();
-    for (name, resource) in NAMES {
-        let limit = prlimit(subject, resource)
-            .call(format_args!("prlimit({}, {name})", subject.pid()))
-            .hint(Errno::EPERM, "it takes the same user or root")?;
-        found.push((format!("{name} soft"), finite(limit.rlim_cur)));
-        found.push((format!("{name} hard"), finite(limit.rlim_max)));
+    for (name, resource, label) in NAMES {
+        let (soft, hard) = match &text {
+            None => own(resource)?,
+            Some(text) => parse(text, label).ok_or_else(|| {
+                Error::new(format_args!("no {label:?} in /proc/PID/limits"))
+            })?,
+        };
+        found.push((format!("{name} soft"), soft));
+        found.push((format!("{name} hard"), hard));
     }
     Ok(Known::numbers(found))
 }
 
-/// prlimit(2), which reads the limits of others too.
-fn prlimit(
-    subject: &Subject,
-    resource: libc::__rlimit_resource_t,
-) -> nix::Result<libc::rlimit> {
-    let pid = subject.pid().as_raw();
-    let mut limit = MaybeUninit::uninit();
-    // SAFETY: with no new limit, prlimit(2) only writes one `struct rlimit`,
-    // for which there is room.
-    let answer = unsafe {
-        libc::prlimit(pid, resource, ptr::null(), limit.as_mut_ptr())
-    };
-    Errno::result(answer)?;
-    // SAFETY: prlimit(2) succeeded, so it filled the structure.
-    Ok(unsafe { limit.assume_init() })
+fn own(resource: Resource) -> Result<Pair> {
+    let (soft, hard) =
+        getrlimit(resource).call(format_args!("getrlimit({resource:?})"))?;
+    let finite = |limit| (limit != RLIM_INFINITY).then_some(limit);
+    Ok((finite(soft), finite(hard)))
 }
 
-fn finite(limit: libc::rlim_t) -> Option<u64> {
-    (limit != libc::RLIM_INFINITY).then_some(limit)
+/// `Max open files            1024                 524288               files`
+fn parse(text: &str, label: &str) -> Option<Pair> {
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    let mut columns = line.split_whitespace().map(|column| match column {
+        "unlimited" => Some(None),
+        number => number.parse().ok().map(Some),
+    });
+    Some((columns.next()??, columns.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_s_table_has_both_limits() {
+        let text = "Limit      Soft Limit   Hard Limit   Units\n\
+                    Max cpu time      unlimited   5   seconds\n\
+                    Max nice priority      0   0\n";
+        assert_eq!(parse(text, "Max cpu time"), Some((None, Some(5))));
+        assert_eq!(parse(text, "Max nice priority"), Some((Some(0), Some(0))));
+        assert_eq!(parse(text, "Max stack size"), None);
+    }
 }

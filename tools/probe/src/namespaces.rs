@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
-use process::{Call, Error, Result};
+use process::{Call, Error, Hint, Result};
 
 use crate::report::Known;
 use crate::subject::Subject;
@@ -41,11 +41,10 @@ pub(crate) fn identity(subject: &Subject, name: &str) -> Result<String> {
 /// Opens the namespace, through the kernel alone if it can, else through
 /// /proc.
 pub(crate) fn open(subject: &Subject, name: &str) -> Result<File> {
-    open_by_pidfd(subject, name).or_else(|without_proc| {
-        open_by_path(subject, name).map_err(|error| {
-            Error::new(format_args!("{without_proc}; {error}"))
-        })
-    })
+    open_by_pidfd(subject, name)
+        .or_else(|error| open_by_path(subject, name).map_err(|_| error))
+        .hint(Errno::ENOTTY, "it takes Linux 6.11, or /proc")
+        .hint(Errno::EACCES, "see PTRACE_MODE_READ in ptrace(2)")
 }
 
 fn open_by_path(subject: &Subject, name: &str) -> Result<File> {
@@ -79,4 +78,24 @@ pub(crate) fn pidfd_open(pid: libc::pid_t) -> nix::Result<OwnedFd> {
     let fd = Errno::result(fd)? as RawFd;
     // SAFETY: as above, the descriptor is new and ours.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_lead_to_the_same_namespace() {
+        let myself = Subject::myself();
+        for (name, _) in KINDS {
+            let inode = |file: File| file.metadata().unwrap().ino();
+            let path = open_by_path(&myself, name).map(inode).unwrap();
+            match open_by_pidfd(&myself, name) {
+                Ok(file) => assert_eq!(inode(file), path, "{name}"),
+                Err(error) => {
+                    assert_eq!(error.errno(), Some(Errno::ENOTTY), "{error}");
+                }
+            }
+        }
+    }
 }
