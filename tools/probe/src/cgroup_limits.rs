@@ -145,7 +145,7 @@ mod tests {
         fs::create_dir_all(&group).unwrap();
         fs::write(above.join("memory.max"), "1048576\n").unwrap();
         fs::write(group.join("memory.max"), "max\n").unwrap();
-        fs::write(above.join("cpu.max"), "max 100000\n").unwrap();
+        fs::write(above.join("cpu.max"), "80000 100000\n").unwrap();
         fs::write(group.join("cpu.max"), "50000 100000\n").unwrap();
 
         let memory =
@@ -157,7 +157,7 @@ mod tests {
             tightest(&top, &above, cpu).unwrap(),
         ];
         fs::remove_dir_all(&top).unwrap();
-        assert_eq!(found, [Some(1_048_576), None, Some(500), None]);
+        assert_eq!(found, [Some(1_048_576), None, Some(500), Some(800)]);
     }
 
     #[test]

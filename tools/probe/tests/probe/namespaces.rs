@@ -100,6 +100,11 @@ fn a_new_proc_shows_the_processes_of_the_pid_namespace() {
     };
     let held = Held::start(command, PROBE);
     assert_eq!(*set(&held.inside, "processes"), names(&["1"]));
+    let outside = held.outside_of_child();
+    assert_eq!(outside.pid, 1);
+    let processes = |report| known(report, "processes").clone();
+    assert_eq!(processes(&outside).value, processes(&held.inside).value);
+    assert_eq!(processes(&outside).scope, processes(&held.inside).scope);
     let changed = changed(&held.inside);
     assert!(changed.contains("processes"), "{changed:?}");
 }

@@ -78,6 +78,14 @@ impl Held {
     pub(crate) fn outside(&self) -> Report {
         Report::of_pid(self.child.id() as i32).unwrap()
     }
+
+    /// The same where the command forked: the child of what was started.
+    pub(crate) fn outside_of_child(&self) -> Report {
+        let pid = self.child.id();
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let children = fs::read_to_string(path).unwrap();
+        Report::of_pid(children.trim().parse().unwrap()).unwrap()
+    }
 }
 
 impl Drop for Held {
