@@ -91,7 +91,7 @@ impl Report {
                     unknown: error.to_string().replace('\n', "; "),
                 },
             };
-            let fact = fact.within(resource.within, &resources);
+            let fact = fact.scoped_by(resource.within, &resources);
             resources.insert(resource.name.to_owned(), fact);
         }
         Ok(Self {
@@ -117,7 +117,7 @@ impl Fact {
     }
 
     /// Makes the namespace the scope, unless the reader named another.
-    fn within(
+    fn scoped_by(
         mut self,
         namespace: Option<&str>,
         found: &BTreeMap<String, Fact>,

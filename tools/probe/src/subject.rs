@@ -85,7 +85,7 @@ impl Subject {
     pub(crate) fn status(&self, field: &str) -> Result<String> {
         let text = self.read("status")?;
         status_field(&text, field).map(str::to_owned).ok_or_else(|| {
-            Error::new(format_args!("this kernel's status has no {field}"))
+            Error::new(format_args!("/proc/PID/status has no {field}"))
         })
     }
 

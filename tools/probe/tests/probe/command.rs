@@ -1,6 +1,9 @@
 //! The command line.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
+
+use probe::{Comparison, RESOURCES, Verdict};
 
 use crate::support::*;
 
@@ -16,6 +19,28 @@ fn it_holds_until_its_input_ends() {
     assert!(held.try_wait().unwrap().is_none(), "it did not wait");
     drop(held.stdin.take());
     assert!(held.wait().unwrap().success());
+}
+
+#[test]
+fn a_reference_may_come_through_a_pipe() {
+    let mut child = Command::new(PROBE)
+        .args(["--against", "-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let reference = serde_json::to_vec(&reference()).unwrap();
+    child.stdin.take().unwrap().write_all(&reference).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let verdicts: Vec<Comparison> =
+        serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        verdicts
+            .iter()
+            .map(|one| &one.resource[..])
+            .eq(RESOURCES.iter().map(|one| one.name))
+    );
+    assert_eq!(verdicts[0].verdict, Verdict::Shared);
 }
 
 #[test]

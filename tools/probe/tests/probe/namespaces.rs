@@ -158,6 +158,8 @@ fn who_looks_at_a_user_namespace_from_inside_can_not_tell_its_groups() {
     let groups = |report| verdict("groups", report, &reference);
     assert_eq!(groups(&held.inside), Verdict::Unknown);
     assert_eq!(*set(&outside, "groups"), names(&["6"]));
+    let scope = |report| known(report, "groups").scope.clone();
+    assert_eq!(scope(&outside), scope(&reference));
     assert_eq!(
         verdict("capabilities", &held.inside, &reference),
         Verdict::Private
