@@ -126,6 +126,20 @@ fn an_ipc_namespace_hides_shared_memory() {
 }
 
 #[test]
+fn queues_stay_visible_where_they_are_mounted() {
+    let Some(mut command) = unshare(&["--mount", "--ipc"]) else { return };
+    let script = "mount -t tmpfs probe /dev && mkdir /dev/mqueue && \
+                  mount -t mqueue probe /dev/mqueue && \
+                  touch /dev/mqueue/probed && exec unshare --ipc \"$@\"";
+    command.args(["sh", "-c", script, "sh"]);
+    let held = Held::start(command, PROBE);
+    assert_eq!(*set(&held.inside, "mqueues"), names(&["probed"]));
+    let outside = held.outside();
+    let queues = |report| known(report, "mqueues").clone();
+    assert_eq!(queues(&outside), queues(&held.inside));
+}
+
+#[test]
 fn mounts_that_are_passed_on_are_told_from_private_ones() {
     let Some(mut command) = unshare(&["--mount", "--propagation", "private"])
     else {
