@@ -2,15 +2,15 @@
 //! leave nothing behind.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, gethostname};
 use process::{Call, Error, Result};
 use serde::Serialize;
 
+use crate::directory::{Directory, set_mode};
 use crate::keeper::{Keeper, Settings};
 use crate::outcome::{Outcome, Report};
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
@@ -75,7 +75,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
     let unplanted = plant_optional(&outside, &inside, &mut spec)?;
     // Last: nobody may put a symbolic link where we are about to write.
-    set_mode(&inside.0, 0o1777)?;
+    set_mode(&inside.path, 0o1777)?;
     plant_memory(&secret, &mut spec)?;
     let keeper = plant_process(&id, &secret, options, &outside, &mut spec)?;
     Ok(Canary {
@@ -97,10 +97,10 @@ fn plant_outside(id: &str, secret: &str, spec: &mut Spec) -> Result<Directory> {
     let parent =
         fs::canonicalize(&parent).call(format_args!("realpath({parent:?})"))?;
     let directory = Directory::make(parent.join(format!("attacks-{id}")))?;
-    let file = directory.0.join("secret");
+    let file = directory.path.join("secret");
     fs::write(&file, secret).call(format_args!("write({file:?})"))?;
     set_mode(&file, 0o644)?;
-    set_mode(&directory.0, 0o755)?;
+    set_mode(&directory.path, 0o755)?;
     spec.set("file", file.display())?;
     Ok(directory)
 }
@@ -115,11 +115,11 @@ fn plant_inside(
     let name = format!("attacks-{id}");
     let (path, seen_as) = match &options.rootfs {
         Some(rootfs) => (rootfs.join(&name), Path::new("/").join(&name)),
-        None => (outside.0.join("inside"), outside.0.join("inside")),
+        None => (outside.path.join("inside"), outside.path.join("inside")),
     };
     spec.set("inside", seen_as.display())?;
     let directory = Directory::make(path)?;
-    let mount_point = directory.0.join("mount");
+    let mount_point = directory.path.join("mount");
     fs::create_dir(&mount_point)
         .call(format_args!("mkdir({mount_point:?})"))?;
     Ok(directory)
@@ -133,9 +133,9 @@ fn plant_optional(
     spec: &mut Spec,
 ) -> Result<Vec<Report>> {
     let seen_as: PathBuf = spec.get("inside")?;
-    let handle = handles::plant(&outside.0.join("secret"));
-    let disk = devices::plant(&inside.0);
-    let helper = users::plant(&inside.0);
+    let handle = handles::plant(&outside.path.join("secret"));
+    let disk = devices::plant(&inside.path);
+    let helper = users::plant(&inside.path);
     let mut unplanted = Vec::new();
     for (attack, key, value) in [
         ("open-by-handle", "handle", handle.map(|handle| handle.to_string())),
@@ -173,7 +173,7 @@ fn plant_process(
     let (uid, gid) = options.user.unwrap_or(NOBODY);
     let keeper = Keeper::start(&Settings {
         id,
-        directory: &outside.0,
+        directory: &outside.path,
         user: &jail::User {
             uid: Uid::from_raw(uid),
             gid: Gid::from_raw(gid),
@@ -222,48 +222,6 @@ impl Drop for Canary {
             eprintln!("attacks: {error}");
         }
     }
-}
-
-/// A directory that is removed in the end.
-#[derive(Debug)]
-struct Directory(PathBuf);
-
-impl Directory {
-    /// Makes it; nobody else may enter it yet.
-    fn make(path: PathBuf) -> Result<Self> {
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .call(format_args!("mkdir({path:?})"))?;
-        Ok(Self(path))
-    }
-
-    /// Removes it and what is in it, but nothing below: if a mount is left
-    /// there, this fails instead of emptying what is mounted.
-    fn remove(&self) -> std::io::Result<()> {
-        for entry in fs::read_dir(&self.0)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => fs::remove_dir(entry.path())?,
-                false => fs::remove_file(entry.path())?,
-            }
-        }
-        fs::remove_dir(&self.0)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if let Err(error) = self.remove() {
-            eprintln!("attacks: rm -r {:?}: {error}", self.0);
-        }
-    }
-}
-
-/// chmod(2), since the mode that a file is made with is cut by the umask.
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(mode))
-        .call(format_args!("chmod({path:?}, {mode:04o})"))
 }
 
 /// Bytes that nobody can guess.

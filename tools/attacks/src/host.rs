@@ -1,6 +1,7 @@
 //! Attacks on the name of the host: uts_namespaces(7).
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use nix::unistd::{gethostname, sethostname};
 use process::{Call, Result};
@@ -15,6 +16,11 @@ use crate::spec::Spec;
 /// says.
 pub(crate) fn rename(canary: &Spec) -> Result<Outcome> {
     let id: String = canary.get("id")?;
+    // Without the planter nobody would give the host its name back.
+    let planted: PathBuf = canary.get("inside")?;
+    if !planted.is_dir() {
+        return Ok(Outcome::not_in_here(&planted));
+    }
     let call = format!("sethostname({id:?})");
     sethostname(&id).call(&call)?;
     Ok(Outcome::Attempted(format!("{call} was granted")))

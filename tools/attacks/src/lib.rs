@@ -12,6 +12,7 @@
 mod against;
 mod canary;
 mod devices;
+mod directory;
 mod handles;
 mod host;
 mod ipc;

@@ -139,7 +139,8 @@ pub fn table(reports: &[Report]) -> String {
 
 /// Colours are for eyes: <https://no-color.org>.
 fn is_coloured() -> bool {
-    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|v| v != "");
+    let is_refused =
+        std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     io::stdout().is_terminal() && !is_refused
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::IoSliceMut;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
@@ -20,19 +21,27 @@ use crate::spec::{SECRET_LENGTH, Spec};
 /// Not to be seen is more than not to be signalled: the list of processes
 /// tells what a host runs, and command lines hold passwords.
 pub(crate) fn list(canary: &Spec) -> Result<Outcome> {
-    let pid = find_process(canary)?;
     let id: String = canary.get("id")?;
-    // The name is the better evidence, and takes a proc file system.
-    if let Ok(proc) = Proc::find_or_mount(canary) {
-        let path = proc.path().join(format!("{pid}/comm"));
-        let name =
-            fs::read_to_string(&path).call(format_args!("open({path:?})"))?;
-        return Ok(match name.trim_end() == id {
-            true => Outcome::Escaped(format!("process {pid} is named {id:?}")),
-            false => Outcome::Contained(format!("process {pid} is {name:?}")),
-        });
+    // A proc file system shows the processes of the namespace that it was
+    // mounted for, so what it lists may not be what kill(2) reaches.
+    if let Ok(proc) = Proc::find_or_mount(canary)
+        && let Some(path) = find_name(proc.path(), &id)?
+    {
+        return Ok(Outcome::Escaped(format!("{path:?} is {id:?}")));
     }
+    let pid = find_process(canary)?;
     Ok(Outcome::Escaped(format!("getsid({pid}) is {pid}: it exists")))
+}
+
+/// The file that holds this name of a process: proc_pid_comm(5).
+fn find_name(proc: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let entries =
+        fs::read_dir(proc).call(format_args!("getdents({proc:?})"))?;
+    // What can't be read belongs to no process, or to one that has ended.
+    let mut names = entries.flatten().map(|entry| entry.path().join("comm"));
+    Ok(names.find(|path| {
+        fs::read_to_string(path).is_ok_and(|found| found.trim_end() == name)
+    }))
 }
 
 /// Sends SIGUSR1 to a process of the host: kill(2).

@@ -97,14 +97,26 @@ impl FromStr for Spec {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        text.split(',')
+        let parts = text
+            .split(',')
             .map(|part| match part.split_once('=') {
                 Some((key, value)) => Ok((key.into(), value.into())),
                 None => Err(format!("{part:?} is not KEY=VALUE")),
             })
-            .collect::<std::result::Result<_, _>>()
-            .map(Self)
+            .collect::<std::result::Result<BTreeMap<String, String>, _>>()?;
+        match parts.get("id") {
+            Some(id) if is_canary(id) => Ok(Self(parts)),
+            // Some attacks give this name to the host: it must be one that
+            // cannot be mistaken for anything else.
+            _ => Err("its id is not the name of a canary".into()),
+        }
     }
+}
+
+/// `canary-` and four bytes: as long as the name of a process may be.
+fn is_canary(id: &str) -> bool {
+    let random = id.strip_prefix("canary-").and_then(from_hex);
+    random.is_some_and(|bytes| bytes.len() == 4)
 }
 
 /// Bytes as SPEC has them.
