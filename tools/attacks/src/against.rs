@@ -13,7 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use process::{Call, Error, Result};
 
 use crate::canary::{Canary, PlantOptions, Sighting, plant};
-use crate::outcome::{Outcome, Report, Verdict};
+use crate::outcome::{Outcome, Report};
 use crate::signals::HeldSignals;
 use crate::{ATTACKS, Attack, Proof};
 
@@ -41,7 +41,7 @@ pub struct AgainstOptions {
 pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
     let signals = HeldSignals::hold()?;
     let mut canary = plant(&options.plant)?;
-    let _leaked = leak_root()?;
+    leak_root()?;
     let attacks = match options.attacks.as_slice() {
         [] => ATTACKS.iter().collect(),
         some => some.to_vec(),
@@ -65,12 +65,11 @@ pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
 
 /// Leaves the root directory of the host open for every program that is
 /// started from now on.
-fn leak_root() -> Result<File> {
+fn leak_root() -> Result<()> {
     let root = File::open("/").call("open(\"/\")")?;
     // Unlike every descriptor that the standard library opens, this copy is
     // not closed by execve(2).
-    fcntl(&root, FcntlArg::F_DUPFD(LEAKED)).call("fcntl(F_DUPFD)")?;
-    Ok(root)
+    fcntl(&root, FcntlArg::F_DUPFD(LEAKED)).call("fcntl(F_DUPFD)").map(drop)
 }
 
 /// `STEP… attacks run NAME --canary SPEC --format json`.
@@ -118,7 +117,7 @@ fn claim(
     signals: &HeldSignals,
 ) -> Result<Report> {
     let failed =
-        |why: String| Ok(Report::new(attack.name, Outcome::Failed(why)));
+        |why: String| Ok(Report::new(attack.name, (Outcome::Failed, why)));
     // Files, and not pipes: one that is full can't hold anybody up.
     let (mut stdout, mut stderr) = (memory_file()?, memory_file()?);
     step.stdout(stdout.try_clone().call("dup()")?);
@@ -179,7 +178,7 @@ fn judge(
     secret: &str,
 ) -> Report {
     if let Some(seen) = seen.iter().find(|seen| seen.attack == attack.name) {
-        let evidence = Outcome::Escaped(seen.evidence.clone());
+        let evidence = (Outcome::Escaped, seen.evidence.clone());
         return Report::new(attack.name, evidence);
     }
     let is_unproven = match attack.proof {
@@ -188,13 +187,13 @@ fn judge(
         Proof::Comparison => false,
     };
     match claim.outcome {
-        Verdict::Escaped if is_unproven => Report {
-            outcome: Verdict::Failed,
+        Outcome::Escaped if is_unproven => Report {
+            outcome: Outcome::Failed,
             evidence: format!("claimed without proof: {}", claim.evidence),
             ..claim
         },
-        Verdict::Attempted => Report {
-            outcome: Verdict::Contained,
+        Outcome::Attempted => Report {
+            outcome: Outcome::Contained,
             evidence: format!(
                 "{}, and nothing happened to the host",
                 claim.evidence

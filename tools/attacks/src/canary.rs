@@ -150,7 +150,7 @@ fn plant_optional(
             Ok(value) => spec.set(key, value)?,
             Err(why) => {
                 let why = format!("not even outside: {why}");
-                unplanted.push(Report::new(attack, Outcome::Untried(why)));
+                unplanted.push(Report::new(attack, (Outcome::Untried, why)));
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use nix::sys::stat::{Mode, SFlag, mknod};
 use process::{Call, Error, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::spec::{Spec, from_hex, to_hex};
 
 /// Bytes of the disk that are compared.
@@ -24,11 +24,9 @@ const PLACES: [u64; 2] = [0, 0x468];
 /// A device node is two numbers in a directory; who may make one, and open
 /// it, has the device: CAP_MKNOD, and no device cgroup. The disk holds every
 /// file of the host, whatever root directory or mounts are in between.
-pub(crate) fn mknod_disk(canary: &Spec) -> Result<Outcome> {
-    let Some(disk) = canary.find::<Disk>("disk")? else {
-        return Ok(Outcome::not_planted("a piece of the disk"));
-    };
-    let inside: PathBuf = canary.get("inside")?;
+pub(crate) fn mknod_disk(canary: &Spec) -> Result<Finding> {
+    let disk: Disk = canary.get_if_planted("disk")?;
+    let inside = canary.inside()?;
     // /dev and /tmp are often writable where the rest is not.
     let places = [inside.as_path(), Path::new("/dev"), Path::new("/tmp")];
     let mut first_error = None;
@@ -40,7 +38,9 @@ pub(crate) fn mknod_disk(canary: &Spec) -> Result<Outcome> {
     }
     match first_error {
         Some(error) => Err(error),
-        None => Ok(Outcome::Contained("no directory to make a node in".into())),
+        None => {
+            Ok((Outcome::Contained, "no directory to make a node in".into()))
+        }
     }
 }
 
@@ -89,7 +89,7 @@ impl Disk {
         Ok(bytes)
     }
 
-    fn judge(&self, bytes: &[u8]) -> Outcome {
+    fn judge(&self, bytes: &[u8]) -> Finding {
         let text = format!(
             "the bytes at {} of disk {}:{}, {}",
             self.offset,
@@ -98,8 +98,10 @@ impl Disk {
             to_hex(bytes)
         );
         match bytes == self.bytes {
-            true => Outcome::Escaped(format!("read {text}")),
-            false => Outcome::Contained(format!("{text}, are not the host's")),
+            true => (Outcome::Escaped, format!("read {text}")),
+            false => {
+                (Outcome::Contained, format!("{text}, are not the host's"))
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use libc::{c_int, file_handle};
 use nix::errno::Errno;
 use process::{Call, Error, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::paths::read_from;
 use crate::spec::{Spec, from_hex, to_hex};
 
@@ -26,13 +26,12 @@ const MAX_LENGTH: usize = 128;
 /// or mount is in the way: only CAP_DAC_READ_SEARCH. Sebastian Krahmer's
 /// "shocker" read the host's /etc/shadow from docker in 2014 that way, and
 /// guessed the handles.
-pub(crate) fn open_by_handle(canary: &Spec) -> Result<Outcome> {
-    let Some(mut handle) = canary.find::<Handle>("handle")? else {
-        return Ok(Outcome::not_planted("a file handle"));
-    };
+pub(crate) fn open_by_handle(canary: &Spec) -> Result<Finding> {
+    let mut handle: Handle = canary.get_if_planted("handle")?;
     let path: PathBuf = canary.get("file")?;
     let Some((name, place)) = open_on_device(handle.device, canary)? else {
-        return Ok(Outcome::Untried(
+        return Ok((
+            Outcome::Untried,
             "nothing in here is on the file system of the canary".into(),
         ));
     };

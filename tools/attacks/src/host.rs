@@ -1,12 +1,11 @@
 //! Attacks on the name of the host: uts_namespaces(7).
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 
 use nix::unistd::{gethostname, sethostname};
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::spec::Spec;
 
 /// Renames the host: sethostname(2).
@@ -14,16 +13,13 @@ use crate::spec::Spec;
 /// The name is one per UTS namespace, and CAP_SYS_ADMIN sets it. Logs,
 /// certificates and other machines go by it. Whose name it was, the witness
 /// says.
-pub(crate) fn rename(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn rename(canary: &Spec) -> Result<Finding> {
     let id: String = canary.get("id")?;
     // Without the planter nobody would give the host its name back.
-    let planted: PathBuf = canary.get("inside")?;
-    if !planted.is_dir() {
-        return Ok(Outcome::not_in_here(&planted));
-    }
+    canary.inside()?;
     let call = format!("sethostname({id:?})");
     sethostname(&id).call(&call)?;
-    Ok(Outcome::Attempted(format!("{call} was granted")))
+    Ok((Outcome::Attempted, format!("{call} was granted")))
 }
 
 /// Witness: if the host has the canary's name, gives it back its own.

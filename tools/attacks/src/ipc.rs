@@ -3,14 +3,14 @@
 use nix::errno::Errno;
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::Finding;
 use crate::spec::{SECRET_LENGTH, Spec};
 
 /// Attaches a System V shared memory segment: shmat(2).
 ///
 /// A segment has no path, so no root directory hides it. It has a mode, as a
 /// file has, and databases were known to set it wide open.
-pub(crate) fn shared_memory(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn shared_memory(canary: &Spec) -> Result<Finding> {
     let id: i32 = canary.get("shm")?;
     let memory = attach(id, libc::SHM_RDONLY)?;
     let mut bytes = [0; SECRET_LENGTH];

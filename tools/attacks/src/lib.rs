@@ -32,7 +32,9 @@ use serde::Serialize;
 
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
-pub use outcome::{Format, Outcome, Report, Verdict, json, print, table};
+pub use outcome::{
+    Finding, Format, Outcome, Report, UNTRIED, json, print, table,
+};
 pub use signals::HeldSignals;
 pub use spec::{Spec, USAGE};
 pub use users::is_helper;
@@ -49,7 +51,7 @@ pub struct Attack {
     pub proof: Proof,
     /// The inside half. A call that fails is what contained it.
     #[serde(skip)]
-    run: fn(&Spec) -> Result<Outcome>,
+    run: fn(&Spec) -> Result<Finding>,
 }
 
 /// What `attacks against` takes as proof of an escape.
@@ -64,32 +66,47 @@ pub enum Proof {
 }
 
 /// Every attack. A new one is a function and a row.
-#[rustfmt::skip] // A table has one row for each.
+#[rustfmt::skip] // Or each row would be six lines.
 pub const ATTACKS: &[Attack] = {
     use Proof::{Comparison, Secret, Witness};
     &[
-        attack("read-host-file", Secret, paths::read_host_file, "read a file of the host by its path"),
-        attack("chroot-breakout", Secret, paths::chroot_breakout, "leave the root directory by moving it below the working directory"),
-        attack("inherited-fd", Secret, paths::inherited_fd, "climb out through a directory that the caller left open"),
-        attack("proc-root", Secret, proc::proc_root, "follow /proc/1/root to the root directory of process 1"),
-        attack("proc-cwd", Secret, proc::proc_cwd, "follow /proc/PID/cwd into a directory of the host"),
-        attack("open-by-handle", Secret, handles::open_by_handle, "open a file of the host by its inode, without a path"),
-        attack("mknod-disk", Comparison, devices::mknod_disk, "make a device node of the host's disk and read it"),
-        attack("set-uid", Comparison, users::set_uid, "become root by a set-user-ID program"),
-        attack("list-processes", Comparison, processes::list, "learn that a process of the host exists"),
-        attack("signal-process", Witness, processes::signal, "send a signal to a process of the host"),
-        attack("ptrace-process", Secret, processes::ptrace, "read the memory of a process of the host"),
-        attack("rename-host", Witness, host::rename, "change the name of the host"),
-        attack("shared-memory", Secret, ipc::shared_memory, "attach a shared memory segment of the host"),
-        attack("leave-mount", Witness, mounts::leave_mount, "leave a mount behind in the mount table of the host"),
-        attack("abstract-socket", Secret, network::abstract_socket, "connect to an abstract Unix socket of the host"),
+        attack("read-host-file", Secret, paths::read_host_file,
+            "read a file of the host by its path"),
+        attack("chroot-breakout", Secret, paths::chroot_breakout,
+            "leave the root directory by moving it below the working directory"),
+        attack("inherited-fd", Secret, paths::inherited_fd,
+            "climb out through a directory that the caller left open"),
+        attack("proc-root", Secret, proc::proc_root,
+            "follow /proc/1/root to the root directory of process 1"),
+        attack("proc-cwd", Secret, proc::proc_cwd,
+            "follow /proc/PID/cwd into a directory of the host"),
+        attack("open-by-handle", Secret, handles::open_by_handle,
+            "open a file of the host by its inode, without a path"),
+        attack("mknod-disk", Comparison, devices::mknod_disk,
+            "make a device node of the host's disk and read it"),
+        attack("set-uid", Comparison, users::set_uid,
+            "become root by a set-user-ID program"),
+        attack("list-processes", Comparison, processes::list,
+            "learn that a process of the host exists"),
+        attack("signal-process", Witness, processes::signal,
+            "send a signal to a process of the host"),
+        attack("ptrace-process", Secret, processes::ptrace,
+            "read the memory of a process of the host"),
+        attack("rename-host", Witness, host::rename,
+            "change the name of the host"),
+        attack("shared-memory", Secret, ipc::shared_memory,
+            "attach a shared memory segment of the host"),
+        attack("leave-mount", Witness, mounts::leave_mount,
+            "leave a mount behind in the mount table of the host"),
+        attack("abstract-socket", Secret, network::abstract_socket,
+            "connect to an abstract Unix socket of the host"),
     ]
 };
 
 const fn attack(
     name: &'static str,
     proof: Proof,
-    run: fn(&Spec) -> Result<Outcome>,
+    run: fn(&Spec) -> Result<Finding>,
     about: &'static str,
 ) -> Attack {
     Attack { name, about, proof, run }
@@ -105,13 +122,16 @@ pub fn find(name: &str) -> std::result::Result<&'static Attack, String> {
 
 /// Runs the inside half of an attack, here and now.
 pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
-    let outcome = match (attack.run)(canary) {
-        Ok(outcome) => outcome,
-        Err(error) if error.errno().is_some() => {
-            Outcome::Contained(error.to_string())
+    let finding = match (attack.run)(canary) {
+        Ok(finding) => finding,
+        Err(error) if error.exit_code() == UNTRIED => {
+            (Outcome::Untried, error.to_string())
         }
-        // No system call stopped the attack: it could not even begin.
+        Err(error) if error.errno().is_some() => {
+            (Outcome::Contained, error.to_string())
+        }
+        // Neither the kernel nor the planter stopped it: it is we who failed.
         Err(error) => return Err(error),
     };
-    Ok(Report::new(attack.name, outcome))
+    Ok(Report::new(attack.name, finding))
 }

@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use attacks::{
-    ATTACKS, AgainstOptions, Attack, Format, HeldSignals, PlantOptions, Report,
-    Spec, Verdict,
+    ATTACKS, AgainstOptions, Attack, Format, HeldSignals, Outcome,
+    PlantOptions, Report, Spec,
 };
 use clap::Parser;
 use process::{Call, Result};
@@ -83,7 +83,7 @@ fn run(options: &Options) -> Result<ExitCode> {
         Options::Against { options, format } => {
             let reports = attacks::against(options)?;
             print(&reports, &reports, *format)?;
-            let failed = reports.iter().any(|r| r.outcome == Verdict::Failed);
+            let failed = reports.iter().any(|r| r.outcome == Outcome::Failed);
             Ok(u8::from(failed).into())
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::spec::Spec;
 
 /// Mounts a file system and leaves it: mount(2).
@@ -14,17 +14,14 @@ use crate::spec::Spec;
 /// A mount belongs to a namespace and not to a process: it stays when the
 /// process is gone, and propagates where mounts are shared. It can hide the
 /// host's own files. Where it is, the witness says.
-pub(crate) fn leave_mount(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn leave_mount(canary: &Spec) -> Result<Finding> {
     let id: String = canary.get("id")?;
-    let target = canary.get::<PathBuf>("inside")?.join("mount");
-    if !target.is_dir() {
-        return Ok(Outcome::not_in_here(&target));
-    }
+    let target = canary.inside()?.join("mount");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let call = format!("mount({id:?}, {target:?}, \"tmpfs\")");
     mount(Some(id.as_str()), &target, Some("tmpfs"), flags, Some("size=4k"))
         .call(&call)?;
-    Ok(Outcome::Attempted(format!("{call} was granted")))
+    Ok((Outcome::Attempted, format!("{call} was granted")))
 }
 
 /// Witness: unmounts what the host's mount table has of the canary.

@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::Finding;
 use crate::spec::Spec;
 
 /// Connects to an abstract Unix socket: unix(7).
@@ -15,7 +15,7 @@ use crate::spec::Spec;
 /// guards it, and the names belong to the network namespace. containerd
 /// listened on one, and containers that shared the host's network could
 /// command it (CVE-2020-15257).
-pub(crate) fn abstract_socket(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn abstract_socket(canary: &Spec) -> Result<Finding> {
     let id: String = canary.get("id")?;
     let call = format!("connect(\"@{id}\")");
     let mut stream = SocketAddr::from_abstract_name(&id)

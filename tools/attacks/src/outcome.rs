@@ -7,56 +7,35 @@ use process::{Call, Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// What became of an attack, and how that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It reached the canary: the evidence.
-    Escaped(String),
-    /// It was stopped: the call and the kernel's answer.
-    Contained(String),
-    /// It can't be tried here: why.
-    Untried(String),
-    /// The call was granted. Whether it hit the host or something private,
-    /// only the witness outside can say.
-    Attempted(String),
-    /// Nothing was found out: what went wrong.
-    Failed(String),
-}
+pub type Finding = (Outcome, String);
 
-impl Outcome {
-    /// For want of something that can't be planted everywhere.
-    pub(crate) fn not_planted(what: &str) -> Self {
-        Self::Untried(format!(
-            "{what} is not planted: `attacks plant` says why"
-        ))
-    }
-
-    /// For want of a directory that is planted in the sandbox.
-    pub(crate) fn not_in_here(path: &std::path::Path) -> Self {
-        Self::Untried(format!(
-            "{path:?} is not in here: plant with --rootfs ROOTFS"
-        ))
-    }
-}
-
-/// The name of an [`Outcome`].
+/// What became of an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each stands for the outcome of its name")]
-pub enum Verdict {
+pub enum Outcome {
+    /// It reached the canary.
     Escaped,
+    /// It was stopped: by a call, with the kernel's answer.
     Contained,
+    /// It can't be tried here.
     Untried,
+    /// The call was granted. Whether it hit the host or something private,
+    /// only the witness outside can say.
     Attempted,
+    /// Nothing was found out: something went wrong.
     Failed,
 }
 
-impl Verdict {
+/// The exit code for an attack that can't be tried: "skipped", automake(1).
+pub const UNTRIED: u8 = 77;
+
+impl Outcome {
     /// The exit code of `attacks run`.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Contained => 0,
             Self::Escaped => 1,
-            Self::Untried | Self::Attempted => 77, // automake(1): skipped
+            Self::Untried | Self::Attempted => UNTRIED,
             Self::Failed => 70, // sysexits.h(3head): EX_SOFTWARE
         }
     }
@@ -78,21 +57,14 @@ pub struct Report {
     /// The attack's name.
     pub attack: String,
     /// What became of it.
-    pub outcome: Verdict,
+    pub outcome: Outcome,
     /// How that is known.
     pub evidence: String,
 }
 
 impl Report {
-    /// The outcome as a row.
-    pub fn new(attack: &str, outcome: Outcome) -> Self {
-        let (outcome, evidence) = match outcome {
-            Outcome::Escaped(text) => (Verdict::Escaped, text),
-            Outcome::Contained(text) => (Verdict::Contained, text),
-            Outcome::Untried(text) => (Verdict::Untried, text),
-            Outcome::Attempted(text) => (Verdict::Attempted, text),
-            Outcome::Failed(text) => (Verdict::Failed, text),
-        };
+    /// The finding as a row.
+    pub fn new(attack: &str, (outcome, evidence): Finding) -> Self {
         Self { attack: attack.into(), outcome, evidence }
     }
 }

@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::spec::{SECRET_LENGTH, Spec};
 
 /// More than any directory is deep. The root directory is its own parent, so
@@ -25,7 +25,7 @@ const DESCRIPTORS: std::ops::Range<RawFd> = 3..1024;
 ///
 /// No trick at all. It succeeds wherever a "container" has the root directory
 /// of its host.
-pub(crate) fn read_host_file(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn read_host_file(canary: &Spec) -> Result<Finding> {
     let path: PathBuf = canary.get("file")?;
     canary.judge(&read_secret(&path)?, path.display())
 }
@@ -37,12 +37,9 @@ pub(crate) fn read_host_file(canary: &Spec) -> Result<Outcome> {
 /// move the working directory, so a process that may call it once more stands
 /// outside its new root, and nothing stops it on the way to the real one. It
 /// is as old as chroot(2), and the reason why jail(2) and pivot_root(2) exist.
-pub(crate) fn chroot_breakout(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn chroot_breakout(canary: &Spec) -> Result<Finding> {
     let path: PathBuf = canary.get("file")?;
-    let below: PathBuf = canary.get("inside")?;
-    if !below.is_dir() {
-        return Ok(Outcome::not_in_here(&below));
-    }
+    let below = canary.inside()?;
     chdir("/").call("chdir(\"/\")")?;
     chroot(&below).call(format_args!("chroot({below:?})"))?;
     for _ in 0..DEPTH {
@@ -61,7 +58,7 @@ pub(crate) fn chroot_breakout(canary: &Spec) -> Result<Outcome> {
 /// An open directory is a place to start from, wherever the root directory
 /// is. runc leaked one to its containers in 2024 (CVE-2024-21626, "leaky
 /// vessels"): `/proc/self/fd/7/../../..` was the host.
-pub(crate) fn inherited_fd(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn inherited_fd(canary: &Spec) -> Result<Finding> {
     let path: PathBuf = canary.get("file")?;
     let mut climb = PathBuf::from("../".repeat(DEPTH));
     climb.push(path.strip_prefix("/").unwrap_or(&path));
@@ -73,20 +70,15 @@ pub(crate) fn inherited_fd(canary: &Spec) -> Result<Outcome> {
                 let place = format!("{}, from descriptor {fd}", path.display());
                 return canary.judge(&read_from(&mut file, &path)?, place);
             }
+            // Not open, or no directory.
             Err(Errno::EBADF | Errno::ENOTDIR) => {}
-            Err(errno) => {
-                answers.push(format!(
-                    "openat({fd}, …{}): {errno}",
-                    path.display()
-                ));
-            }
+            Err(errno) => answers.push(format!("openat({fd}): {errno}")),
         }
     }
-    Ok(Outcome::Contained(match answers.as_slice() {
-        [] => "openat(3 to 1023, …): EBADF or ENOTDIR: no directory is open"
-            .into(),
-        answers => answers.join("; "),
-    }))
+    if answers.is_empty() {
+        answers.push("openat(3 to 1023): EBADF: no directory is open".into());
+    }
+    Ok((Outcome::Contained, answers.join("; ")))
 }
 
 fn open_from(fd: RawFd, path: &Path) -> nix::Result<File> {

@@ -7,7 +7,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use process::{Call, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::Finding;
 use crate::paths::read_secret;
 use crate::spec::Spec;
 
@@ -16,7 +16,7 @@ use crate::spec::Spec;
 /// The link is no text but a door: the kernel goes on resolving from process
 /// 1's own root directory. Who shares the host's process numbers, and is
 /// root, is through.
-pub(crate) fn proc_root(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn proc_root(canary: &Spec) -> Result<Finding> {
     let path: PathBuf = canary.get("file")?;
     let proc = Proc::find_or_mount(canary)?;
     let host = proc.path().join("1/root");
@@ -28,7 +28,7 @@ pub(crate) fn proc_root(canary: &Spec) -> Result<Outcome> {
 ///
 /// As `root` does, the link leads to a directory outside. A process of the
 /// same user is enough for it; root is not needed.
-pub(crate) fn proc_cwd(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn proc_cwd(canary: &Spec) -> Result<Finding> {
     let pid: i32 = canary.get("pid")?;
     let proc = Proc::find_or_mount(canary)?;
     let path = proc.path().join(format!("{pid}/cwd/secret"));
@@ -52,7 +52,7 @@ impl Proc {
         }
         // In a directory that was planted empty: on top of one of the
         // sandbox's own it would hide something.
-        let path = canary.get::<PathBuf>("inside")?.join("mount");
+        let path = canary.inside()?.join("mount");
         // The name of the canary, for the witness to find what is left.
         mount(
             Some(canary.get::<String>("id")?.as_str()),

@@ -12,7 +12,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getsid};
 use process::{Call, Error, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::proc::Proc;
 use crate::spec::{SECRET_LENGTH, Spec};
 
@@ -20,17 +20,17 @@ use crate::spec::{SECRET_LENGTH, Spec};
 ///
 /// Not to be seen is more than not to be signalled: the list of processes
 /// tells what a host runs, and command lines hold passwords.
-pub(crate) fn list(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn list(canary: &Spec) -> Result<Finding> {
     let id: String = canary.get("id")?;
     // A proc file system shows the processes of the namespace that it was
     // mounted for, so what it lists may not be what kill(2) reaches.
     if let Ok(proc) = Proc::find_or_mount(canary)
         && let Some(path) = find_name(proc.path(), &id)?
     {
-        return Ok(Outcome::Escaped(format!("{path:?} is {id:?}")));
+        return Ok((Outcome::Escaped, format!("{path:?} is {id:?}")));
     }
     let pid = find_process(canary)?;
-    Ok(Outcome::Escaped(format!("getsid({pid}) is {pid}: it exists")))
+    Ok((Outcome::Escaped, format!("getsid({pid}) is {pid}: it exists")))
 }
 
 /// The file that holds this name of a process: proc_pid_comm(5).
@@ -48,10 +48,10 @@ fn find_name(proc: &Path, name: &str) -> Result<Option<PathBuf>> {
 ///
 /// The kernel asks for the same user, or CAP_KILL, and not whose container
 /// the process is in. Whether it arrived, the witness says.
-pub(crate) fn signal(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn signal(canary: &Spec) -> Result<Finding> {
     let pid = find_process(canary)?;
     kill(pid, Signal::SIGUSR1).call(format_args!("kill({pid}, SIGUSR1)"))?;
-    Ok(Outcome::Attempted(format!("kill({pid}, SIGUSR1) was granted")))
+    Ok((Outcome::Attempted, format!("kill({pid}, SIGUSR1) was granted")))
 }
 
 /// Reads the memory of a process of the host: process_vm_readv(2), ptrace(2).
@@ -60,7 +60,7 @@ pub(crate) fn signal(canary: &Spec) -> Result<Outcome> {
 /// unless they ask for more; with CAP_SYS_PTRACE the user does not matter.
 /// What is read here could as well be written, and the process made to do
 /// anything.
-pub(crate) fn ptrace(canary: &Spec) -> Result<Outcome> {
+pub(crate) fn ptrace(canary: &Spec) -> Result<Finding> {
     let pid = find_process(canary)?;
     let address: usize = canary.get("address")?;
     let mut bytes = [0; SECRET_LENGTH];

@@ -19,11 +19,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use process::{Error, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome, UNTRIED};
 
 /// Exit code for a wrong command line, or none of the canaries an attack
 /// needs: EX_USAGE of sysexits.h(3head).
@@ -52,29 +53,48 @@ impl Spec {
 
     /// What every planter plants: without it the attack is refused.
     pub fn get<T: FromStr>(&self, key: &str) -> Result<T> {
-        self.find(key)?.ok_or_else(|| refused(format_args!("no {key:?}")))
+        let Some(value) = self.0.get(key) else {
+            return Err(refused(format_args!("no {key}")));
+        };
+        value.parse().map_err(|_| refused(format_args!("the {key} {value:?}")))
     }
 
-    /// What can't be planted everywhere.
-    pub fn find<T: FromStr>(&self, key: &str) -> Result<Option<T>> {
-        let Some(value) = self.0.get(key) else { return Ok(None) };
-        match value.parse() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(refused(format_args!("the {key} {value:?}"))),
+    /// What can't be planted everywhere: without it the attack is untried.
+    pub fn get_if_planted<T: FromStr>(&self, key: &str) -> Result<T> {
+        match self.0.contains_key(key) {
+            true => self.get(key),
+            false => Err(untried(format_args!(
+                "no {key} is planted: `attacks plant` says why"
+            ))),
+        }
+    }
+
+    /// The directory in the sandbox to attack from.
+    pub fn inside(&self) -> Result<PathBuf> {
+        let path: PathBuf = self.get("inside")?;
+        match path.is_dir() {
+            true => Ok(path),
+            false => Err(untried(format_args!(
+                "{path:?} is not in here: plant with --rootfs ROOTFS"
+            ))),
         }
     }
 
     /// What the attack proved when it read `bytes` from `place`.
-    pub fn judge(&self, bytes: &[u8], place: impl Display) -> Result<Outcome> {
+    pub fn judge(&self, bytes: &[u8], place: impl Display) -> Result<Finding> {
         let text = String::from_utf8_lossy(bytes);
         let id: String = self.get("id")?;
         Ok(match text.split_once(':') {
             Some((start, _)) if start == id => {
-                Outcome::Escaped(format!("read {text:?} from {place}"))
+                (Outcome::Escaped, format!("read {text:?} from {place}"))
             }
-            _ => Outcome::Contained(format!("{place} is another than ours")),
+            _ => (Outcome::Contained, format!("{place} is another than ours")),
         })
     }
+}
+
+fn untried(why: impl Display) -> Error {
+    Error::new(why).with_exit_code(UNTRIED)
 }
 
 fn refused(what: impl Display) -> Error {

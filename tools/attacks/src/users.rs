@@ -1,6 +1,7 @@
 //! Attacks on the identity of a process.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,49 +11,48 @@ use nix::errno::Errno;
 use nix::unistd::{geteuid, getuid};
 use process::{Call, Error, Result};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Finding, Outcome};
 use crate::spec::Spec;
+
+/// What the helper prints if its set-user-ID bit had an effect.
+const GAINED: &str = "gained euid 0";
 
 /// Becomes root by a set-user-ID program: execve(2), "Effect on set-user-ID".
 ///
 /// The program runs as its owner, not as its caller. Each such program in an
 /// image (mount, su, sudo) is a way back to root for a command that had given
 /// root up; no_new_privs and the mount option nosuid close it.
-pub(crate) fn set_uid(canary: &Spec) -> Result<Outcome> {
-    let Some(helper) = canary.find::<PathBuf>("helper")? else {
-        return Ok(Outcome::not_planted("a helper"));
-    };
+pub(crate) fn set_uid(canary: &Spec) -> Result<Finding> {
+    let helper: PathBuf = canary.get_if_planted("helper")?;
+    canary.inside()?; // Which it is in.
     let mut command = Command::new(&helper);
     // Otherwise Command opens /dev/null, which a sandbox may not have.
     command.stdin(Stdio::inherit());
     // Root has nothing to gain. Command's child becomes another user first.
-    if geteuid().is_root() {
+    let is_root = geteuid().is_root();
+    if is_root {
         command.uid(canary.get("uid")?).gid(canary.get("gid")?);
     }
     let output = match command.output() {
-        Ok(output) => output,
-        Err(error) => return could_not_execute(&helper, error),
+        Err(error) if is_root && is_refusal(&error) => {
+            let why = format!("root can't become another user here: {error}");
+            return Ok((Outcome::Untried, why));
+        }
+        output => output.call(format_args!("execve({helper:?})"))?,
     };
     let answer = String::from_utf8_lossy(&output.stdout);
-    Ok(match answer.trim() {
-        GAINED => Outcome::Escaped(format!("{helper:?} gained euid 0")),
-        _ => Outcome::Contained(format!("execve({helper:?}): no euid gained")),
+    Ok(match answer.trim() == GAINED {
+        true => (Outcome::Escaped, format!("{helper:?} {GAINED}")),
+        false => {
+            (Outcome::Contained, format!("execve({helper:?}): no euid gained"))
+        }
     })
 }
 
-/// What the helper prints if its set-user-ID bit had an effect.
-const GAINED: &str = "gained euid 0";
-
-fn could_not_execute(helper: &Path, error: std::io::Error) -> Result<Outcome> {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOENT) => Ok(Outcome::not_in_here(helper)),
-        Some(errno @ (Errno::EINVAL | Errno::EPERM)) => {
-            Ok(Outcome::Untried(format!(
-                "root can't become an ordinary user here: setresuid: {errno}"
-            )))
-        }
-        _ => Err(error).call(format_args!("execve({helper:?})")),
-    }
+/// What setresuid(2) answers, and execve(2) hardly ever.
+fn is_refusal(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EINVAL | Errno::EPERM))
 }
 
 /// Whether this process is the helper: then it says so and must end.

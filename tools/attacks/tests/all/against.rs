@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::host::{Root, hosts, program, text};
-use attacks::{ATTACKS, Verdict};
+use attacks::{ATTACKS, Outcome};
 
 /// What a jail shares with the host.
 const SHARED: [&str; 5] = [
@@ -52,6 +52,19 @@ fn jail_contains_all_but_what_it_shares() {
         let reports = host.against(&[], Some(&host.rootfs()), &step);
         host.expect(&reports, &SHARED);
         assert!(host.leftovers().is_empty());
+    }
+}
+
+/// ENOENT for a directory that nobody planted contains nothing.
+#[test]
+fn what_is_not_planted_is_untried() {
+    for host in hosts() {
+        let mut step = Command::new(program("01-chroot"));
+        step.arg(host.rootfs());
+        let attacks = ["chroot-breakout", "proc-root", "proc-cwd", "set-uid"];
+        for report in host.against(&attacks, None, &step) {
+            assert_eq!(report.outcome, Outcome::Untried, "{report:?}");
+        }
     }
 }
 
@@ -140,7 +153,7 @@ fn liars_and_failures_pass_for_nothing() {
             else {
                 panic!("one attack has one report")
             };
-            assert_eq!(report.outcome, Verdict::Failed, "{report:?}");
+            assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
         }
     }
 }

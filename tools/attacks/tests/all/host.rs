@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use attacks::{Report, Verdict};
+use attacks::{Outcome, Report};
 use nix::unistd::geteuid;
 
 /// The ordinary user that root becomes for a test.
@@ -123,13 +123,13 @@ impl Host {
     pub(crate) fn expect(&self, reports: &[Report], escapes: &[&str]) {
         for report in reports {
             let name = report.attack.as_str();
-            if report.outcome == Verdict::Untried && self.is_hard(name) {
+            if report.outcome == Outcome::Untried && self.is_hard(name) {
                 eprintln!("SKIP {name}, {:?}: {}", self.root, report.evidence);
                 continue;
             }
             let expected = match escapes.contains(&name) {
-                true => Verdict::Escaped,
-                false => Verdict::Contained,
+                true => Outcome::Escaped,
+                false => Outcome::Contained,
             };
             assert_eq!(report.outcome, expected, "{:?}: {report:?}", self.root);
         }

@@ -15,6 +15,10 @@ fn left_after(host: &Host, end: &str) -> String {
         done
         {end}
         wait $planter; echo status $?
+        # The parent-death signal has to arrive.
+        for _ in $(seq 100); do
+            cat /proc/[0-9]*/comm | grep -q canary- || break; sleep 0.02
+        done
         tail -n +2 output
         echo name $(hostname)
         echo mounts $(grep -c canary- /proc/self/mountinfo)
