@@ -141,7 +141,8 @@ fn liars_and_failures_pass_for_nothing() {
     let lie = r#"echo '{"attack":"read-host-file","outcome":"escaped",
                         "evidence":"trust me"}'"#;
     let silence = "echo contained";
-    let failure = "echo '{}'; exit 125";
+    let failure = r#"echo '{"attack":"read-host-file","outcome":"contained",
+                            "evidence":"I did not run it"}'; exit 125"#;
     let other = r#"echo '{"attack":"set-uid","outcome":"contained",
                           "evidence":"another attack"}'"#;
     let missing = "exec /no/such/program";

@@ -15,16 +15,19 @@ fn left_after(host: &Host, end: &str) -> String {
         done
         {end}
         wait $planter; echo status $?
-        # The parent-death signal has to arrive.
-        for _ in $(seq 100); do
-            cat /proc/[0-9]*/comm | grep -q canary- || break; sleep 0.02
-        done
         tail -n +2 output
         echo name $(hostname)
-        echo mounts $(grep -c canary- /proc/self/mountinfo)
-        echo segments $(tail -n +2 /proc/sysvipc/shm | wc -l)
-        echo processes $(cat /proc/[0-9]*/comm | grep -c canary-)
-        echo sockets $(grep -c canary- /proc/net/unix)"
+        left() {{
+            echo mounts $(grep -c canary- /proc/self/mountinfo)
+            echo segments $(tail -n +2 /proc/sysvipc/shm | wc -l)
+            echo processes $(cat /proc/[0-9]*/comm | grep -c canary-)
+            echo sockets $(grep -c canary- /proc/net/unix)
+        }}
+        # A process that is killed takes its time to give everything back.
+        for _ in $(seq 100); do
+            left | grep -q '[1-9]' || break; sleep 0.02
+        done
+        left"
     );
     let mut command = host.command("sh");
     command
