@@ -26,22 +26,12 @@ const PLACES: [u64; 2] = [0, 0x468];
 /// file of the host, whatever root directory or mounts are in between.
 pub(crate) fn mknod_disk(canary: &Spec) -> Result<Finding> {
     let disk: Disk = canary.get_if_planted("disk")?;
-    let inside = canary.inside()?;
-    // /dev and /tmp are often writable where the rest is not.
-    let places = [inside.as_path(), Path::new("/dev"), Path::new("/tmp")];
-    let mut first_error = None;
-    for place in places {
-        match disk.read(place) {
-            Ok(bytes) => return Ok(disk.judge(&bytes)),
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
-    }
-    match first_error {
-        Some(error) => Err(error),
-        None => {
-            Ok((Outcome::Contained, "no directory to make a node in".into()))
-        }
-    }
+    let bytes = disk.read(&canary.inside()?).or_else(|error| {
+        // These are often writable where the rest is not.
+        let places = ["/dev", "/tmp"].map(Path::new);
+        places.into_iter().find_map(|place| disk.read(place).ok()).ok_or(error)
+    })?;
+    Ok(disk.judge(&bytes))
 }
 
 /// What is on the disk of the host's root directory, for SPEC: if that is a

@@ -73,7 +73,7 @@ pub const ATTACKS: &[Attack] = {
         attack("read-host-file", Secret, paths::read_host_file,
             "read a file of the host by its path"),
         attack("chroot-breakout", Secret, paths::chroot_breakout,
-            "leave the root directory by moving it below the working directory"),
+            "move the root directory below the working directory, walk up"),
         attack("inherited-fd", Secret, paths::inherited_fd,
             "climb out through a directory that the caller left open"),
         attack("proc-root", Secret, proc::proc_root,
