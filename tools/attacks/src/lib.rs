@@ -1,0 +1,137 @@
+//! Harmless attacks that prove what a step isolates.
+//!
+//! An attack is real: it makes the very calls that have led out of
+//! containers. What it reaches is a *canary*, planted for it: a file, a
+//! process, a piece of memory that nobody misses. Without a canary it
+//! refuses to run.
+//!
+//! It has two halves. The inside half is the sandbox's command, and says what
+//! it could do. The outside half plants the canaries and is the *witness*: it
+//! says what happened to the host.
+
+mod against;
+mod canary;
+mod devices;
+mod directory;
+mod handles;
+mod host;
+mod ipc;
+mod keeper;
+mod mounts;
+mod network;
+mod outcome;
+mod paths;
+mod proc;
+mod processes;
+mod signals;
+mod spec;
+mod users;
+
+use process::Result;
+use serde::Serialize;
+
+pub use against::{AgainstOptions, against};
+pub use canary::{Canary, PlantOptions, Sighting, plant};
+pub use outcome::{
+    Finding, Format, Outcome, Report, UNTRIED, json, print, table,
+};
+pub use signals::HeldSignals;
+pub use spec::{Spec, USAGE};
+pub use users::is_helper;
+
+/// An attack, and how to believe it.
+#[derive(Debug, Serialize)]
+pub struct Attack {
+    /// Its name on the command line and in tables.
+    pub name: &'static str,
+    /// What it tries, in one sentence.
+    pub about: &'static str,
+    /// What counts as an escape.
+    #[serde(skip)]
+    pub proof: Proof,
+    /// The inside half. A call that fails is what contained it.
+    #[serde(skip)]
+    run: fn(&Spec) -> Result<Finding>,
+}
+
+/// What `attacks against` takes as proof of an escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The evidence shows the secret, which nobody told the attack.
+    Secret,
+    /// The attack compared what it found with what SPEC says.
+    Comparison,
+    /// The witness saw it happen to the host.
+    Witness,
+}
+
+/// Every attack. A new one is a function and a row.
+#[rustfmt::skip] // Or each row would be six lines.
+pub const ATTACKS: &[Attack] = {
+    use Proof::{Comparison, Secret, Witness};
+    &[
+        attack("read-host-file", Secret, paths::read_host_file,
+            "read a file of the host by its path"),
+        attack("chroot-breakout", Secret, paths::chroot_breakout,
+            "move the root directory below the working directory, walk up"),
+        attack("inherited-fd", Secret, paths::inherited_fd,
+            "climb out through a directory that the caller left open"),
+        attack("proc-root", Secret, proc::proc_root,
+            "follow /proc/1/root to the root directory of process 1"),
+        attack("proc-cwd", Secret, proc::proc_cwd,
+            "follow /proc/PID/cwd into a directory of the host"),
+        attack("open-by-handle", Secret, handles::open_by_handle,
+            "open a file of the host by its inode, without a path"),
+        attack("mknod-disk", Comparison, devices::mknod_disk,
+            "make a device node of the host's disk and read it"),
+        attack("set-uid", Comparison, users::set_uid,
+            "become root by a set-user-ID program"),
+        attack("list-processes", Comparison, processes::list,
+            "learn that a process of the host exists"),
+        attack("signal-process", Witness, processes::signal,
+            "send a signal to a process of the host"),
+        attack("ptrace-process", Secret, processes::ptrace,
+            "read the memory of a process of the host"),
+        attack("rename-host", Witness, host::rename,
+            "change the name of the host"),
+        attack("shared-memory", Secret, ipc::shared_memory,
+            "attach a shared memory segment of the host"),
+        attack("leave-mount", Witness, mounts::leave_mount,
+            "leave a mount behind in the mount table of the host"),
+        attack("abstract-socket", Secret, network::abstract_socket,
+            "connect to an abstract Unix socket of the host"),
+    ]
+};
+
+const fn attack(
+    name: &'static str,
+    proof: Proof,
+    run: fn(&Spec) -> Result<Finding>,
+    about: &'static str,
+) -> Attack {
+    Attack { name, about, proof, run }
+}
+
+/// The attack of this name.
+pub fn find(name: &str) -> std::result::Result<&'static Attack, String> {
+    ATTACKS
+        .iter()
+        .find(|attack| attack.name == name)
+        .ok_or_else(|| "no such attack: see `attacks list`".into())
+}
+
+/// Runs the inside half of an attack, here and now.
+pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
+    let finding = match (attack.run)(canary) {
+        Ok(finding) => finding,
+        Err(error) if error.exit_code() == UNTRIED => {
+            (Outcome::Untried, error.to_string())
+        }
+        Err(error) if error.errno().is_some() => {
+            (Outcome::Contained, error.to_string())
+        }
+        // Neither the kernel nor the planter stopped it: it is we who failed.
+        Err(error) => return Err(error),
+    };
+    Ok(Report::new(attack.name, finding))
+}

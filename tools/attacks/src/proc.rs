@@ -1,0 +1,82 @@
+//! Attacks through proc(5), where each process is a directory, and some
+//! links in it lead into what *that* process sees.
+
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+use process::{Call, Result};
+
+use crate::outcome::Finding;
+use crate::paths::read_secret;
+use crate::spec::Spec;
+
+/// Follows `/proc/1/root`: proc_pid_root(5).
+///
+/// The link is no text but a door: the kernel goes on resolving from process
+/// 1's own root directory. Who shares the host's process numbers, and is
+/// root, is through.
+pub(crate) fn proc_root(canary: &Spec) -> Result<Finding> {
+    let path: PathBuf = canary.get("file")?;
+    let proc = Proc::find_or_mount(canary)?;
+    let host = proc.path().join("1/root");
+    let path = host.join(path.strip_prefix("/").unwrap_or(&path));
+    canary.judge(&read_secret(&path)?, path.display())
+}
+
+/// Follows `/proc/PID/cwd`: proc_pid_cwd(5).
+///
+/// As `root` does, the link leads to a directory outside. A process of the
+/// same user is enough for it; root is not needed.
+pub(crate) fn proc_cwd(canary: &Spec) -> Result<Finding> {
+    let pid: i32 = canary.get("pid")?;
+    let proc = Proc::find_or_mount(canary)?;
+    let path = proc.path().join(format!("{pid}/cwd/secret"));
+    canary.judge(&read_secret(&path)?, path.display())
+}
+
+/// A proc file system; unmounted at the end if it was mounted for the attack.
+pub(crate) struct Proc {
+    path: PathBuf,
+    is_ours: bool,
+}
+
+impl Proc {
+    /// `/proc`, or a new mount of it if there is none.
+    pub(crate) fn find_or_mount(canary: &Spec) -> Result<Self> {
+        let is_proc = |found: nix::sys::statfs::Statfs| {
+            found.filesystem_type() == PROC_SUPER_MAGIC
+        };
+        if statfs("/proc").is_ok_and(is_proc) {
+            return Ok(Self { path: "/proc".into(), is_ours: false });
+        }
+        // In a directory that was planted empty: on top of one of the
+        // sandbox's own it would hide something.
+        let path = canary.inside()?.join("mount");
+        // The name of the canary, for the witness to find what is left.
+        mount(
+            Some(canary.get::<String>("id")?.as_str()),
+            &path,
+            Some("proc"),
+            MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+            None::<&str>,
+        )
+        .call(format_args!("no /proc; mount(proc, {path:?})"))?;
+        Ok(Self { path, is_ours: true })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Proc {
+    fn drop(&mut self) {
+        if !self.is_ours {
+            return;
+        }
+        if let Err(errno) = umount2(&self.path, MntFlags::MNT_DETACH) {
+            eprintln!("attacks: umount2({:?}): {errno}", self.path);
+        }
+    }
+}

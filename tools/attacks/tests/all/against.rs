@@ -1,0 +1,175 @@
+//! The attacks work, and know when they don't.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::host::{Root, hosts, program, text};
+use attacks::{ATTACKS, Outcome};
+
+/// What a jail shares with the host.
+const SHARED: [&str; 5] = [
+    "list-processes",
+    "signal-process",
+    "ptrace-process",
+    "shared-memory",
+    "abstract-socket",
+];
+
+#[test]
+fn every_attack_escapes_from_a_process() {
+    for host in hosts() {
+        let step = Command::new(program("00-process"));
+        let reports = host.against(&[], None, &step);
+        let all: Vec<_> = ATTACKS.iter().map(|attack| attack.name).collect();
+        assert_eq!(reports.len(), all.len());
+        host.expect(&reports, &all);
+        assert!(host.leftovers().is_empty());
+    }
+}
+
+#[test]
+fn chroot_contains_paths_alone() {
+    for host in hosts() {
+        let mut step = Command::new(program("01-chroot"));
+        step.arg(host.rootfs());
+        let reports = host.against(&[], Some(&host.rootfs()), &step);
+        let mut escapes: Vec<_> = ATTACKS.iter().map(|a| a.name).collect();
+        escapes.retain(|name| *name != "read-host-file");
+        host.expect(&reports, &escapes);
+        assert!(host.leftovers().is_empty());
+    }
+}
+
+#[test]
+fn jail_contains_all_but_what_it_shares() {
+    for host in hosts() {
+        let mut step = Command::new(program("02-jail"));
+        if host.root == Root::Mapped {
+            step.args(["--user", "0"]);
+        }
+        step.arg(host.rootfs());
+        let reports = host.against(&[], Some(&host.rootfs()), &step);
+        host.expect(&reports, &SHARED);
+        assert!(host.leftovers().is_empty());
+    }
+}
+
+/// ENOENT for a directory that nobody planted contains nothing.
+#[test]
+fn what_is_not_planted_is_untried() {
+    for host in hosts() {
+        let mut step = Command::new(program("01-chroot"));
+        step.arg(host.rootfs());
+        let attacks = ["chroot-breakout", "proc-root", "proc-cwd", "set-uid"];
+        for report in host.against(&attacks, None, &step) {
+            assert_eq!(report.outcome, Outcome::Untried, "{report:?}");
+        }
+    }
+}
+
+/// Even a disk that the planter could not read.
+#[test]
+fn jail_makes_no_device_nodes() {
+    for host in hosts() {
+        let nodes = host.rootfs().join("nodes");
+        fs::create_dir(&nodes).unwrap();
+        fs::set_permissions(&nodes, Permissions::from_mode(0o1777)).unwrap();
+        let mut command = host.command(program("02-jail"));
+        if host.root == Root::Mapped {
+            command.args(["--user", "0"]);
+        }
+        let canary = "id=canary-00000000,inside=/nodes,disk=7:0:0:00";
+        command.arg(host.rootfs());
+        command.args(["attacks", "run", "mknod-disk", "--canary", canary]);
+        let text = text(&mut command);
+        assert!(text.contains("contained   mknod("), "{text}");
+        assert!(text.contains("EPERM"), "{text}");
+    }
+}
+
+/// The witness tells the host's from a private one, and the attacks tell
+/// that the canary is out of reach.
+#[test]
+fn namespaces_contain_what_they_are_for() {
+    let cases: [(&str, &[&str]); 5] = [
+        (
+            "--pid --fork --kill-child --mount-proc",
+            &["list-processes", "signal-process", "ptrace-process", "proc-cwd"],
+        ),
+        ("--uts", &["rename-host"]),
+        ("--ipc", &["shared-memory"]),
+        ("--net", &["abstract-socket"]),
+        ("--mount --propagation private", &["leave-mount"]),
+    ];
+    for host in hosts() {
+        for (options, attacks) in cases {
+            let mut step = Command::new("unshare");
+            step.args(options.split(' '));
+            host.expect(&host.against(attacks, None, &step), &[]);
+        }
+    }
+}
+
+/// Other numbers do not help if `/proc` still is the host's.
+#[test]
+fn proc_of_the_host_lists_its_processes() {
+    for host in hosts() {
+        let mut step = Command::new("unshare");
+        step.args(["--pid", "--fork", "--kill-child"]);
+        let attacks = ["list-processes", "signal-process", "proc-cwd"];
+        let reports = host.against(&attacks, None, &step);
+        host.expect(&reports, &["list-processes", "proc-cwd"]);
+    }
+}
+
+#[test]
+fn a_mount_that_propagates_escapes() {
+    for host in hosts() {
+        let script = "mount --make-rshared / && exec unshare --mount \
+                      --propagation unchanged -- \"$@\"";
+        let mut step = Command::new("sh");
+        step.args(["-c", script, "sh"]);
+        let reports = host.against(&["leave-mount"], None, &step);
+        host.expect(&reports, &["leave-mount"]);
+    }
+}
+
+/// A claim is not a proof, and a step that runs nothing contains nothing.
+#[test]
+fn liars_and_failures_pass_for_nothing() {
+    let lie = r#"echo '{"attack":"read-host-file","outcome":"escaped",
+                        "evidence":"trust me"}'"#;
+    let silence = "echo contained";
+    let failure = r#"echo '{"attack":"read-host-file","outcome":"contained",
+                            "evidence":"I did not run it"}'; exit 125"#;
+    let other = r#"echo '{"attack":"set-uid","outcome":"contained",
+                          "evidence":"another attack"}'"#;
+    let missing = "exec /no/such/program";
+    for host in hosts() {
+        for script in [lie, silence, failure, other, missing] {
+            let mut step = Command::new("sh");
+            step.args(["-c", script]);
+            let [report] = &host.against(&["read-host-file"], None, &step)[..]
+            else {
+                panic!("one attack has one report")
+            };
+            assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_canary_nothing_is_attacked() {
+    for attack in ATTACKS {
+        for canary in [&[][..], &["--canary", "id=me"]] {
+            let status = Command::new(program("attacks"))
+                .args(["run", attack.name])
+                .args(canary)
+                .output()
+                .unwrap()
+                .status;
+            assert_eq!(status.code(), Some(64), "{}", attack.name);
+        }
+    }
+}
