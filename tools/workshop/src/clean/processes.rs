@@ -1,0 +1,263 @@
+//! Commands that have outlived their tool.
+//!
+//! A command dies with its tool, unless it ran a set-user-ID program: see
+//! `die_with` in step 00.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use process::{Call, Error, Result};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{pidfd_open, pidfd_send_signal};
+
+use super::{Leftover, Place};
+
+/// How long a killed process may take to end, in milliseconds.
+const PATIENCE: u16 = 5000;
+
+/// What tells whose process it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    /// The number of its process group, which is the pid of the group's first.
+    group: i32,
+    /// Its program; of another user's process, root alone may know.
+    program: PathBuf,
+    /// Its root directory.
+    root: PathBuf,
+}
+
+/// The commands that nobody waits for any more, and what they have started.
+pub(super) fn find(place: &Place) -> Result<Vec<Leftover>> {
+    let all = read_all()?;
+    Ok(leftovers(&all, place, is_reaper)
+        .into_iter()
+        .cloned()
+        .map(|process| Leftover {
+            description: format!(
+                "process {}: {}",
+                process.pid,
+                process.program.display()
+            ),
+            remove: Box::new(move || kill(&process)),
+        })
+        .collect())
+}
+
+fn leftovers<'a>(
+    all: &'a [Process],
+    place: &Place,
+    is_reaper: impl Fn(i32) -> bool,
+) -> Vec<&'a Process> {
+    let exists = |pid| all.iter().any(|process| process.pid == pid);
+    let mut found: Vec<&Process> = all
+        .iter()
+        .filter(|process| is_ours(process, place))
+        // Whoever started it is gone: it was adopted, and the job of the
+        // shell that it belongs to has lost its first process. A command in
+        // use has at least one of them.
+        .filter(|process| is_reaper(process.parent) && !exists(process.group))
+        .collect();
+    // And their children. A child has no smaller a list of ancestors than its
+    // parent, so this ends.
+    let mut next = 0;
+    while let Some(parent) = found.get(next).map(|process| process.pid) {
+        found.extend(all.iter().filter(|process| {
+            process.parent == parent && is_ours(process, place)
+        }));
+        next += 1;
+    }
+    found
+}
+
+/// Whether it runs in one of our root file systems, or runs a program from
+/// there, or one that looks around for us. The tools themselves are left
+/// alone: one that lives has not been killed.
+fn is_ours(process: &Process, place: &Place) -> bool {
+    process.root.starts_with(&place.rootfs)
+        || process.program.starts_with(&place.rootfs)
+        || ["probe", "attacks"]
+            .iter()
+            .any(|name| process.program == place.programs.join(name))
+}
+
+/// Whether this process adopts orphans: the first one, or systemd's of a user.
+fn is_reaper(pid: i32) -> bool {
+    pid == 1
+        || fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| name == "systemd\n")
+}
+
+fn read_all() -> Result<Vec<Process>> {
+    let entries = fs::read_dir("/proc").call("open(\"/proc\")")?;
+    Ok(entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(read)
+        .collect())
+}
+
+/// Nothing if it has ended meanwhile.
+fn read(pid: i32) -> Option<Process> {
+    let directory = PathBuf::from(format!("/proc/{pid}"));
+    let stat = fs::read_to_string(directory.join("stat")).ok()?;
+    let (parent, group) = parse_stat(&stat)?;
+    let link = |name| fs::read_link(directory.join(name)).unwrap_or_default();
+    Some(Process {
+        pid,
+        parent,
+        group,
+        program: link("exe"),
+        root: link("root"),
+    })
+}
+
+/// `pid (name) state parent group …`, where the name may contain anything:
+/// proc_pid_stat(5).
+fn parse_stat(stat: &str) -> Option<(i32, i32)> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn kill(process: &Process) -> Result<()> {
+    let Some(number) = Pid::from_raw(process.pid) else { return Ok(()) };
+    let fd = match pidfd_open(number, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        result => result
+            .map_err(io::Error::from)
+            .call(format_args!("pidfd_open({number:?})"))?,
+    };
+    // The number may have gone to somebody else since; from here on the file
+    // descriptor holds on to the process that it is.
+    if read(process.pid).as_ref() != Some(process) {
+        return Ok(());
+    }
+    match pidfd_send_signal(&fd, Signal::KILL) {
+        Err(rustix::io::Errno::SRCH) => Ok(()),
+        result => result
+            .map_err(io::Error::from)
+            .call(format_args!("pidfd_send_signal({number:?}, SIGKILL)")),
+    }?;
+    await_end(&fd, process.pid)
+}
+
+/// A pidfd can be read when its process has ended: pidfd_open(2).
+fn await_end(fd: &OwnedFd, pid: i32) -> Result<()> {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, PollTimeout::from(PATIENCE)).call("poll(pidfd)")? {
+        0 => Err(Error::new(format_args!("process {pid} does not end"))
+            .with_hint(
+                "a frozen cgroup of version 1 keeps even SIGKILL waiting: \
+                 thaw it",
+            )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn place(rootfs: &Path) -> Place {
+        Place {
+            rootfs: rootfs.into(),
+            programs: "/kit/debug".into(),
+            temporary: "/tmp".into(),
+        }
+    }
+
+    fn process(pid: i32, parent: i32, group: i32, root: &str) -> Process {
+        let program = "/usr/bin/sleep".into();
+        Process { pid, parent, group, program, root: root.into() }
+    }
+
+    fn pids(all: &[Process]) -> Vec<i32> {
+        let place = place(Path::new("/kit/rootfs"));
+        let found = leftovers(all, &place, |pid| pid == 1);
+        found.iter().map(|process| process.pid).collect()
+    }
+
+    #[test]
+    fn an_orphan_in_our_root_is_found_with_its_children() {
+        let all = [
+            process(1, 0, 1, "/"),
+            process(11, 1, 10, "/kit/rootfs/host"),
+            process(12, 11, 12, "/kit/rootfs/host"),
+        ];
+        assert_eq!(pids(&all), [11, 12]);
+    }
+
+    #[test]
+    fn a_command_in_use_is_kept() {
+        // Its tool lives; then a shell that is the machine's first process
+        // runs chroot(1).
+        let all = [
+            process(1, 0, 1, "/"),
+            process(10, 1, 10, "/"),
+            process(11, 10, 10, "/kit/rootfs/host"),
+            process(20, 1, 20, "/kit/rootfs/host"),
+        ];
+        assert!(pids(&all).is_empty());
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_kept() {
+        let all = [
+            process(1, 0, 1, "/"),
+            process(11, 1, 10, "/kit/rootfs-scripts"),
+            process(12, 1, 10, "/kit"),
+            process(13, 1, 10, ""),
+        ];
+        assert!(pids(&all).is_empty());
+    }
+
+    #[test]
+    fn a_name_may_look_like_the_end_of_the_name() {
+        assert_eq!(parse_stat("7 (a) b) S 3 4 5 0"), Some((3, 4)));
+    }
+
+    /// setsid(1) makes a group whose first process, the shell, ends at once.
+    fn orphan(program: &Path) {
+        let script = format!("{} 600 >/dev/null 2>&1 &", program.display());
+        let status =
+            Command::new("setsid").args(["-w", "sh", "-c", &script]).status();
+        assert!(status.unwrap().success());
+    }
+
+    fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !holds() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        holds()
+    }
+
+    #[test]
+    fn a_real_orphan_is_killed() {
+        let directory = tempfile::tempdir().unwrap();
+        let rootfs = directory.path().canonicalize().unwrap();
+        let sleep = rootfs.join("sleep");
+        fs::copy("/bin/sleep", &sleep).unwrap();
+        let place = place(&rootfs);
+        // This one is ours to wait for, and so in use.
+        let mut child = Command::new(&sleep).arg("600").spawn().unwrap();
+        orphan(&sleep);
+        assert!(eventually(|| find(&place).unwrap().len() == 1));
+
+        for leftover in find(&place).unwrap() {
+            (leftover.remove)().unwrap();
+        }
+        assert!(eventually(|| find(&place).unwrap().is_empty()));
+        assert_eq!(child.try_wait().unwrap(), None, "it must live on");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

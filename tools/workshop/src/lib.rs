@@ -1,0 +1,9 @@
+//! The learner's and teacher's command, and what the tests share with it.
+
+pub mod clean;
+pub mod doctor;
+pub mod linker;
+pub mod mountinfo;
+pub mod packages;
+pub mod repository;
+pub mod setup;

@@ -1,0 +1,40 @@
+//! The kit's own folder, and what is where in it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use process::{Call, Result};
+
+/// The top of the repository. Cargo builds this program anew when the
+/// repository has moved.
+pub fn top() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
+}
+
+/// The link to the directory of the programs that cargo built.
+pub fn bin() -> PathBuf {
+    top().join("bin")
+}
+
+/// The directory of root file systems.
+pub fn rootfs() -> PathBuf {
+    top().join("rootfs")
+}
+
+/// The scripts that make root file systems.
+pub fn scripts() -> PathBuf {
+    top().join("rootfs-scripts")
+}
+
+/// Waits until no other command of ours changes what is here; others wait as
+/// long as the result lives.
+pub fn lock() -> Result<File> {
+    let directory = top().join("target");
+    fs::create_dir_all(&directory)
+        .call(format_args!("mkdir({directory:?})"))?;
+    let path = directory.join("workshop.lock");
+    let file = File::create(&path).call(format_args!("open({path:?})"))?;
+    file.lock().call(format_args!("flock({path:?}, LOCK_EX)"))?;
+    Ok(file)
+}
