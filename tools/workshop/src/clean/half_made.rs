@@ -51,10 +51,13 @@ mod tests {
     fn a_root_that_is_being_made_is_kept() {
         let (_directory, place) = place();
         let mut script = Command::new("sh")
-            .args(["-c", "read -r line", "host.sh"])
+            .args(["-c", "echo; read -r line", "host.sh"])
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut output = script.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut output, &mut [0]).unwrap();
         let work = place.rootfs.join(format!(".host.{}", script.id()));
         fs::create_dir(&work).unwrap();
         assert!(find(&place).unwrap().is_empty());

@@ -19,7 +19,7 @@ use super::{Leftover, Place};
 const PATIENCE: u16 = 5000;
 
 /// What tells whose process it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Process {
     pid: i32,
     parent: i32,
@@ -29,6 +29,15 @@ struct Process {
     program: PathBuf,
     /// Its root directory.
     root: PathBuf,
+}
+
+impl Process {
+    /// Whether the number still means what it did. The parent may be another
+    /// by now: if it was a leftover too, it has been killed first.
+    fn is(&self, other: &Process) -> bool {
+        (self.pid, &self.program, &self.root)
+            == (other.pid, &other.program, &other.root)
+    }
 }
 
 /// The commands that nobody waits for any more, and what they have started.
@@ -133,7 +142,7 @@ fn kill(process: &Process) -> Result<()> {
     };
     // The number may have gone to somebody else since; from here on the file
     // descriptor holds on to the process that it is.
-    if read(process.pid).as_ref() != Some(process) {
+    if !read(process.pid).is_some_and(|now| now.is(process)) {
         return Ok(());
     }
     match pidfd_send_signal(&fd, Signal::KILL) {
@@ -160,19 +169,11 @@ fn await_end(fd: &OwnedFd, pid: i32) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::process::Command;
     use std::time::{Duration, Instant};
 
+    use super::super::tests::{place, remove_all};
     use super::*;
-
-    fn place(rootfs: &Path) -> Place {
-        Place {
-            rootfs: rootfs.into(),
-            programs: "/kit/debug".into(),
-            temporary: "/tmp".into(),
-        }
-    }
 
     fn process(pid: i32, parent: i32, group: i32, root: &str) -> Process {
         let program = "/usr/bin/sleep".into();
@@ -180,7 +181,11 @@ mod tests {
     }
 
     fn pids(all: &[Process]) -> Vec<i32> {
-        let place = place(Path::new("/kit/rootfs"));
+        let place = Place {
+            rootfs: "/kit/rootfs".into(),
+            programs: "/kit/debug".into(),
+            temporary: "/tmp".into(),
+        };
         let found = leftovers(all, &place, |pid| pid == 1);
         found.iter().map(|process| process.pid).collect()
     }
@@ -225,8 +230,8 @@ mod tests {
     }
 
     /// setsid(1) makes a group whose first process, the shell, ends at once.
-    fn orphan(program: &Path) {
-        let script = format!("{} 600 >/dev/null 2>&1 &", program.display());
+    fn orphan(command: &str) {
+        let script = format!("{command} >/dev/null 2>&1 &");
         let status =
             Command::new("setsid").args(["-w", "sh", "-c", &script]).status();
         assert!(status.unwrap().success());
@@ -241,21 +246,22 @@ mod tests {
     }
 
     #[test]
-    fn a_real_orphan_is_killed() {
-        let directory = tempfile::tempdir().unwrap();
-        let rootfs = directory.path().canonicalize().unwrap();
-        let sleep = rootfs.join("sleep");
+    fn a_real_orphan_is_killed_with_its_child() {
+        let (_directory, place) = place();
+        let sleep = place.rootfs.join("sleep");
         fs::copy("/bin/sleep", &sleep).unwrap();
-        let place = place(&rootfs);
+        fs::copy("/bin/sh", place.rootfs.join("sh")).unwrap();
         // This one is ours to wait for, and so in use.
         let mut child = Command::new(&sleep).arg("600").spawn().unwrap();
-        orphan(&sleep);
-        assert!(eventually(|| find(&place).unwrap().len() == 1));
+        let rootfs = place.rootfs.display();
+        orphan(&format!("{rootfs}/sh -c '{rootfs}/sleep 600; true'"));
+        assert!(eventually(|| find(&place).unwrap().len() == 2));
 
-        for leftover in find(&place).unwrap() {
-            (leftover.remove)().unwrap();
-        }
-        assert!(eventually(|| find(&place).unwrap().is_empty()));
+        assert_eq!(remove_all(find(&place).unwrap()), 2);
+        let ours = |process: &Process| is_ours(process, &place);
+        assert!(eventually(|| {
+            read_all().unwrap().into_iter().filter(ours).count() == 1
+        }));
         assert_eq!(child.try_wait().unwrap(), None, "it must live on");
         child.kill().unwrap();
         child.wait().unwrap();

@@ -95,25 +95,23 @@ pub(super) fn delegation(machine: &Machine) -> Verdict {
             "docker and podman: --privileged --cgroupns=host",
         );
     }
-    let Some(v2) = &all.v2 else { return v1_delegation(machine) };
-    match machine.is_root() {
-        true => to_root(machine, v2, &all.v1),
-        false => to_user(machine, &own_group(machine, v2)),
-    }
-}
-
-fn v1_delegation(machine: &Machine) -> Verdict {
-    match machine.is_root() {
-        true => Verdict::ok("root makes groups anywhere"),
-        false => {
-            Verdict::warning("version 1 is for root", "call step 10 with sudo")
+    match (all.v2, machine.is_root()) {
+        (Some(v2), true) if all.v1.is_empty() => to_root(machine, &v2),
+        (Some(v2), false) if all.v1.is_empty() => {
+            to_user(machine, &own_group(machine, &v2))
         }
+        // Version 1 knows no delegation.
+        (_, true) => Verdict::ok("root makes groups anywhere"),
+        (_, false) => Verdict::warning(
+            "groups of version 1 are for root",
+            "call step 10 with sudo",
+        ),
     }
 }
 
-fn to_root(machine: &Machine, v2: &Mount, v1: &[Mount]) -> Verdict {
+fn to_root(machine: &Machine, v2: &Mount) -> Verdict {
     let is_systemd = machine.text("proc/1/comm").as_deref() == Some("systemd");
-    if !is_systemd || !v1.is_empty() {
+    if !is_systemd {
         return Verdict::ok("root makes groups anywhere");
     }
     Verdict::warning(
