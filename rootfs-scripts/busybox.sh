@@ -32,7 +32,7 @@ busybox-static, or zypper install busybox-static"
     mkdir "$work/package"
     (cd "$work/package" && fetch)
     dpkg -x "$work"/package/*.deb "$work/package"
-    busybox=$(find "$work/package" -type f -name busybox)
+    busybox=$(find "$work/package" -path '*/bin/busybox')
 }
 
 # The package, into the working directory.

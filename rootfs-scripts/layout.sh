@@ -46,7 +46,7 @@ find_target() {
 
 # A slip on the command line must not cost somebody a directory.
 must_be_replaceable() {
-    rmdir -- "$target" 2>/dev/null || :
+    rmdir -- "$target" 2>/dev/null || : # Empty is as good as absent.
     [ -e "$target" ] || return 0
     [ -f "$target/etc/rootfs-script" ] ||
         fail "$target is no root file system that the workshop made" \

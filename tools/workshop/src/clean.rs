@@ -8,6 +8,7 @@ mod canaries;
 mod directories;
 mod half_made;
 mod mounts;
+mod process_table;
 mod processes;
 
 use std::path::PathBuf;

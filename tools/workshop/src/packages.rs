@@ -110,15 +110,21 @@ pub fn missing(
 }
 
 /// The one command, for root, that installs `needs`.
-pub fn installer(
-    needs: &[&Need],
-    has: impl Fn(&str) -> bool,
-) -> Option<String> {
+fn installer(needs: &[&Need], has: impl Fn(&str) -> bool) -> Option<String> {
     let index = MANAGERS.iter().position(|(manager, _)| has(manager))?;
     let (manager, arguments) = MANAGERS[index];
     let packages: Vec<&str> =
         needs.iter().map(|need| need.packages[index]).collect();
     Some(format!("{manager} {arguments} {}", packages.join(" ")))
+}
+
+/// What to do about `needs`, in words.
+pub fn remedy(needs: &[&Need], has: impl Fn(&str) -> bool) -> String {
+    match installer(needs, has) {
+        Some(command) => format!("as root: {command}"),
+        None => "your distribution has packages of these names, or nearly so"
+            .to_owned(),
+    }
 }
 
 /// Whether a directory of PATH has this program.
@@ -139,15 +145,10 @@ pub fn check() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let hint = match installer(&missing, has) {
-        Some(command) => format!("as root: {command}"),
-        None => "your distribution has packages of these names, or nearly so"
-            .to_owned(),
-    };
     let list: Vec<String> =
         missing.iter().map(|need| need.describe()).collect();
     Err(Error::new(format_args!("missing: {}", list.join("; ")))
-        .with_hint(hint))
+        .with_hint(remedy(&missing, has)))
 }
 
 /// Installs what is missing, if we are root on a Debian or one of its

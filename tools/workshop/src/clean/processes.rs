@@ -6,39 +6,17 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use process::{Call, Error, Result};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::process::{pidfd_open, pidfd_send_signal};
 
+use super::process_table::{Process, read, read_all};
 use super::{Leftover, Place};
 
 /// How long a killed process may take to end, in milliseconds.
 const PATIENCE: u16 = 5000;
-
-/// What tells whose process it is.
-#[derive(Debug, Clone)]
-struct Process {
-    pid: i32,
-    parent: i32,
-    /// The number of its process group, which is the pid of the group's first.
-    group: i32,
-    /// Its program; of another user's process, root alone may know.
-    program: PathBuf,
-    /// Its root directory.
-    root: PathBuf,
-}
-
-impl Process {
-    /// Whether the number still means what it did. The parent may be another
-    /// by now: if it was a leftover too, it has been killed first.
-    fn is(&self, other: &Process) -> bool {
-        (self.pid, &self.program, &self.root)
-            == (other.pid, &other.program, &other.root)
-    }
-}
 
 /// The commands that nobody waits for any more, and what they have started.
 pub(super) fn find(place: &Place) -> Result<Vec<Leftover>> {
@@ -71,8 +49,8 @@ fn leftovers<'a>(
         // use has at least one of them.
         .filter(|process| is_reaper(process.parent) && !exists(process.group))
         .collect();
-    // And their children. A child has no smaller a list of ancestors than its
-    // parent, so this ends.
+    // And what they have started. A process has one parent, so none is added
+    // twice.
     let mut next = 0;
     while let Some(parent) = found.get(next).map(|process| process.pid) {
         found.extend(all.iter().filter(|process| {
@@ -99,37 +77,6 @@ fn is_reaper(pid: i32) -> bool {
     pid == 1
         || fs::read_to_string(format!("/proc/{pid}/comm"))
             .is_ok_and(|name| name == "systemd\n")
-}
-
-fn read_all() -> Result<Vec<Process>> {
-    let entries = fs::read_dir("/proc").call("open(\"/proc\")")?;
-    Ok(entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(read)
-        .collect())
-}
-
-/// Nothing if it has ended meanwhile.
-fn read(pid: i32) -> Option<Process> {
-    let directory = PathBuf::from(format!("/proc/{pid}"));
-    let stat = fs::read_to_string(directory.join("stat")).ok()?;
-    let (parent, group) = parse_stat(&stat)?;
-    let link = |name| fs::read_link(directory.join(name)).unwrap_or_default();
-    Some(Process {
-        pid,
-        parent,
-        group,
-        program: link("exe"),
-        root: link("root"),
-    })
-}
-
-/// `pid (name) state parent group …`, where the name may contain anything:
-/// proc_pid_stat(5).
-fn parse_stat(stat: &str) -> Option<(i32, i32)> {
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ').skip(1);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 fn kill(process: &Process) -> Result<()> {
@@ -222,11 +169,6 @@ mod tests {
             process(13, 1, 10, ""),
         ];
         assert!(pids(&all).is_empty());
-    }
-
-    #[test]
-    fn a_name_may_look_like_the_end_of_the_name() {
-        assert_eq!(parse_stat("7 (a) b) S 3 4 5 0"), Some((3, 4)));
     }
 
     /// setsid(1) makes a group whose first process, the shell, ends at once.

@@ -136,15 +136,15 @@ fn count_ids(machine: &Machine, path: &str, name: &str) -> u64 {
 }
 
 pub(super) fn newuidmap(machine: &Machine) -> Verdict {
-    match (machine.has("newuidmap") && machine.has("newgidmap"), machine) {
-        (true, _) => Verdict::ok("newuidmap and newgidmap"),
-        (false, machine) if machine.is_root() => {
-            Verdict::ok("not installed, and root needs none")
-        }
-        (false, _) => Verdict::warning(
-            "not installed",
-            "step 07 can map one user only; `cargo workshop setup` says what \
-             to install",
-        ),
+    if machine.has("newuidmap") && machine.has("newgidmap") {
+        return Verdict::ok("newuidmap and newgidmap");
     }
+    if machine.is_root() {
+        return Verdict::ok("not installed, and root needs none");
+    }
+    Verdict::warning(
+        "not installed",
+        "step 07 can map one user only; `cargo workshop setup` says what to \
+         install",
+    )
 }

@@ -11,11 +11,10 @@ pub(super) fn programs(machine: &Machine) -> Verdict {
     }
     let list: Vec<String> =
         missing.iter().map(|need| need.describe()).collect();
-    let remedy = match packages::installer(&missing, has) {
-        Some(command) => format!("as root: {command}"),
-        None => "install packages of these names, or nearly so".to_owned(),
-    };
-    Verdict::problem(format_args!("no {}", list.join("; no ")), remedy)
+    Verdict::problem(
+        format_args!("no {}", list.join("; no ")),
+        packages::remedy(&missing, has),
+    )
 }
 
 /// Why it must be static: see `.cargo/config.toml`.
