@@ -194,9 +194,9 @@ mod tests {
         fs::copy("/bin/sleep", &sleep).unwrap();
         fs::copy("/bin/sh", place.rootfs.join("sh")).unwrap();
         // This one is ours to wait for, and so in use.
-        let mut child = Command::new(&sleep).arg("600").spawn().unwrap();
+        let mut child = Command::new(&sleep).arg("30").spawn().unwrap();
         let rootfs = place.rootfs.display();
-        orphan(&format!("{rootfs}/sh -c '{rootfs}/sleep 600; true'"));
+        orphan(&format!("{rootfs}/sh -c '{rootfs}/sleep 30; true'"));
         assert!(eventually(|| find(&place).unwrap().len() == 2));
 
         assert_eq!(remove_all(find(&place).unwrap()), 2);
