@@ -1,7 +1,14 @@
 //! The learner's and teacher's command, and what the tests share with it.
 
+pub mod clean;
+pub mod doctor;
 pub mod host;
 pub mod ladder;
+pub mod linker;
+pub mod mountinfo;
+pub mod packages;
 pub mod planted;
 pub mod repository;
+pub mod setup;
+pub mod sources;
 pub mod test;

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use process::Result;
-use workshop::{planted, test};
+use workshop::{clean, doctor, planted, setup, test};
 
-/// Build a container a system call at a time, and see what each one changes.
+/// The container workshop: build a container, a system call at a time.
 #[derive(Debug, clap::Parser)]
 #[command(name = "workshop", version)]
 struct Options {
@@ -15,17 +14,19 @@ struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Setup(setup::Options),
+    Doctor(doctor::Options),
     Test(test::Options),
     Planted(planted::Options),
+    Clean(clean::Options),
 }
 
 fn main() -> ExitCode {
-    process::main(run)
-}
-
-fn run(options: &Options) -> Result<ExitCode> {
-    match &options.command {
+    process::main(|options: &Options| match &options.command {
+        Command::Setup(options) => setup::run(options),
+        Command::Doctor(options) => doctor::run(options),
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
-    }
+        Command::Clean(options) => clean::run(options),
+    })
 }

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode, Output};
 use process::{Call, Error, Result};
 
 use crate::ladder::{LADDER, Step};
-use crate::repository;
+use crate::{repository, sources};
 
 /// Show that the tests catch the mistakes that others have made.
 #[derive(Debug, clap::Args)]
@@ -90,8 +90,7 @@ fn find(step: Option<&str>) -> Result<Vec<Bug>> {
     };
     let mut bugs = Vec::new();
     for step in steps {
-        let directory =
-            repository::top()?.join("tests/planted").join(step.name);
+        let directory = repository::top().join("tests/planted").join(step.name);
         let entries = fs::read_dir(&directory)
             .call(format_args!("open({directory:?})"))?;
         let mut paths: Vec<_> =
@@ -107,7 +106,7 @@ fn find(step: Option<&str>) -> Result<Vec<Bug>> {
 /// Applies the patch to the copy, and gives those of its tests that did not
 /// notice.
 fn plant(bug: &Bug) -> Result<Vec<String>> {
-    let copy = repository::copy_sources("planted")?;
+    let copy = sources::copy_to("planted")?;
     let patch = Command::new("git")
         .args(["apply", "--whitespace=nowarn"])
         .arg(&bug.path)

@@ -1,0 +1,221 @@
+//! Programs that the kit calls, and the packages they come in.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use nix::unistd::{AccessFlags, access, geteuid};
+use process::{Call, Error, Result};
+
+/// Something that the kit needs and does not bring along.
+#[derive(Debug)]
+pub struct Need {
+    /// The programs, all of them.
+    programs: &'static [&'static str],
+    /// A program that will do instead.
+    substitute: Option<&'static str>,
+    /// What calls them.
+    purpose: &'static str,
+    /// Root does without.
+    only_for_users: bool,
+    /// The packages in each distribution, in the order of [`MANAGERS`].
+    packages: [&'static str; MANAGERS.len()],
+}
+
+/// The program that installs packages, by which we know the distribution, and
+/// its arguments.
+const MANAGERS: [(&str, &str); 5] = [
+    ("apt-get", "install -y --no-install-recommends"),
+    ("dnf", "install -y"),
+    ("pacman", "-S --needed"),
+    ("apk", "add"),
+    ("zypper", "install -y"),
+];
+
+const NEEDS: &[Need] = &[
+    Need {
+        programs: &["cc"],
+        substitute: None,
+        purpose: "rustc links with it",
+        only_for_users: false,
+        packages: [
+            "gcc libc6-dev",
+            "gcc glibc-static",
+            "gcc",
+            "gcc musl-dev",
+            "gcc glibc-devel-static",
+        ],
+    },
+    Need {
+        programs: &["busybox"],
+        substitute: Some("apt-get"), // with which the script fetches it
+        purpose: "rootfs/busybox is made of it",
+        only_for_users: false,
+        packages: [
+            "busybox-static",
+            "busybox",
+            "busybox",
+            "busybox-static",
+            "busybox-static",
+        ],
+    },
+    Need {
+        programs: &["unshare", "nsenter", "setpriv"],
+        substitute: None,
+        purpose: "tests and demonstrations make hosts of their own with it",
+        only_for_users: false,
+        packages: ["util-linux"; 5],
+    },
+    Need {
+        programs: &["ip"],
+        substitute: None,
+        purpose: "tests and demonstrations look at networks with it",
+        only_for_users: false,
+        packages: ["iproute2", "iproute", "iproute2", "iproute2", "iproute2"],
+    },
+    Need {
+        programs: &["newuidmap", "newgidmap"],
+        substitute: None,
+        purpose: "it gives an ordinary user more than one user id",
+        only_for_users: true,
+        packages: [
+            "uidmap",
+            "shadow-utils",
+            "shadow",
+            "shadow-uidmap",
+            "shadow",
+        ],
+    },
+];
+
+impl Need {
+    fn is_met(&self, has: impl Fn(&str) -> bool, is_root: bool) -> bool {
+        (is_root && self.only_for_users)
+            || self.programs.iter().all(|program| has(program))
+            || self.substitute.is_some_and(&has)
+    }
+
+    /// The programs and what they are for.
+    pub fn describe(&self) -> String {
+        format!("{} ({})", self.programs.join(", "), self.purpose)
+    }
+}
+
+/// What is not there, on a machine that `has` these programs.
+pub fn missing(
+    has: impl Fn(&str) -> bool,
+    is_root: bool,
+) -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !need.is_met(&has, is_root)).collect()
+}
+
+/// The one command, for root, that installs `needs`.
+fn installer(needs: &[&Need], has: impl Fn(&str) -> bool) -> Option<String> {
+    let index = MANAGERS.iter().position(|(manager, _)| has(manager))?;
+    let (manager, arguments) = MANAGERS[index];
+    let packages: Vec<&str> =
+        needs.iter().map(|need| need.packages[index]).collect();
+    Some(format!("{manager} {arguments} {}", packages.join(" ")))
+}
+
+/// What to do about `needs`, in words.
+pub fn remedy(needs: &[&Need], has: impl Fn(&str) -> bool) -> String {
+    match installer(needs, has) {
+        Some(command) => format!("as root: {command}"),
+        None => "your distribution has packages of these names, or nearly so"
+            .to_owned(),
+    }
+}
+
+/// Whether a directory of PATH has this program.
+pub fn has(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or(process::DEFAULT_PATH.into());
+    env::split_paths(&path)
+        .any(|directory| is_executable(&directory.join(program)))
+}
+
+/// Whether this is a file that we may execute.
+pub fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
+
+/// Fails if something that is needed is missing, and says how to install it.
+pub fn check() -> Result<()> {
+    let missing = missing(has, geteuid().is_root());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> =
+        missing.iter().map(|need| need.describe()).collect();
+    Err(Error::new(format_args!("missing: {}", list.join("; ")))
+        .with_hint(remedy(&missing, has)))
+}
+
+/// Installs what is missing, if we are root on a Debian or one of its
+/// relatives; fails as [`check`] does if something is still missing.
+pub fn ensure() -> Result<()> {
+    let missing = missing(has, geteuid().is_root());
+    if !missing.is_empty()
+        && geteuid().is_root()
+        && has("apt-get")
+        && let Some(command) = installer(&missing, has)
+    {
+        eprintln!("workshop: missing programs: {command}");
+        // Not an error: some sources of packages may fail and others do. If
+        // none does, the next command says so.
+        let _ = run("apt-get -qq update")?;
+        run(&command)?;
+    }
+    check()
+}
+
+/// Runs a command of plain words; gives whether it succeeded.
+fn run(command: &str) -> Result<bool> {
+    let mut words = command.split(' ');
+    let program = words.next().unwrap_or_default();
+    let status = Command::new(program)
+        .args(words)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .call(format_args!("execve({program:?})"))?;
+    Ok(status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &[&str] =
+        &["cc", "busybox", "unshare", "nsenter", "setpriv", "ip"];
+
+    fn with(more: &'static [&str]) -> impl Fn(&str) -> bool {
+        move |program| ALL.contains(&program) || more.contains(&program)
+    }
+
+    #[test]
+    fn root_needs_no_newuidmap() {
+        assert!(missing(with(&[]), true).is_empty());
+        let for_user = missing(with(&[]), false);
+        assert_eq!(for_user.len(), 1);
+        assert!(for_user[0].describe().starts_with("newuidmap, newgidmap ("));
+    }
+
+    #[test]
+    fn apt_get_stands_in_for_busybox() {
+        let without = |p: &str| p != "busybox" && with(&[])(p);
+        assert_eq!(missing(without, true).len(), 1);
+        let fetched = |p: &str| p != "busybox" && with(&["apt-get"])(p);
+        assert!(missing(fetched, true).is_empty());
+    }
+
+    #[test]
+    fn one_command_installs_all() {
+        let bare = |program: &str| program == "dnf";
+        assert_eq!(
+            installer(&missing(bare, false), bare).unwrap(),
+            "dnf install -y gcc glibc-static busybox util-linux iproute \
+             shadow-utils"
+        );
+        assert_eq!(installer(&missing(|_| false, true), |_| false), None);
+    }
+}

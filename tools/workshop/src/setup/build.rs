@@ -1,0 +1,109 @@
+//! The kit's own programs, and the link `bin` that leads to them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::errno::Errno;
+use process::{Call, Error, Hint, Result};
+
+use crate::repository;
+
+/// Builds every program, so that a reader can call `bin/01-chroot`.
+pub(super) fn ensure() -> Result<()> {
+    let output = build()?;
+    let directory = directory_of_programs(&output.stdout)
+        .ok_or_else(|| Error::new("cargo build made no program"))?;
+    link(&repository::bin(), &within(repository::top(), &directory))
+}
+
+fn build() -> Result<Output> {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--workspace", "--bins"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(repository::top())
+        .stderr(Stdio::inherit())
+        .output()
+        .call("execve(\"cargo\")")
+        .hint(
+            Errno::ENOENT,
+            "cargo is not in PATH: sudo may have taken the directory out; \
+             `sudo env PATH=\"$PATH\" …` keeps it",
+        )?;
+    match output.status.success() {
+        true => Ok(output),
+        false => Err(Error::new("cargo build failed")
+            .with_hint("its own message stands above")),
+    }
+}
+
+/// Where cargo put what it built. It alone knows: CARGO_TARGET_DIR, its
+/// settings and the kind of machine all have a say.
+fn directory_of_programs(messages: &[u8]) -> Option<PathBuf> {
+    let executable = String::from_utf8_lossy(messages)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .find_map(|message: serde_json::Value| {
+            message["executable"].as_str().map(PathBuf::from)
+        })?;
+    executable.parent().map(Path::to_path_buf)
+}
+
+/// Inside the repository, a link that stays right when the repository moves.
+fn within(top: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(top).unwrap_or(path).to_path_buf()
+}
+
+fn link(from: &Path, to: &Path) -> Result<()> {
+    if fs::read_link(from).is_ok_and(|present| present == to) {
+        return Ok(());
+    }
+    // Only a link is ours to remove. For anything else readlink(2) fails
+    // here, and symlink(2) below says EEXIST.
+    if fs::read_link(from).is_ok() {
+        fs::remove_file(from).call(format_args!("unlink({from:?})"))?;
+    }
+    std::os::unix::fs::symlink(to, from)
+        .call(format_args!("symlink({to:?}, {from:?})"))
+        .hint(Errno::EEXIST, "something that is no link has this name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_says_where_the_programs_are() {
+        let messages = br#"{"reason":"compiler-artifact","executable":null}
+{"reason":"compiler-artifact","executable":"/t/arch/debug/01-chroot"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(
+            directory_of_programs(messages),
+            Some(PathBuf::from("/t/arch/debug"))
+        );
+        assert_eq!(directory_of_programs(b""), None);
+    }
+
+    #[test]
+    fn the_link_is_made_and_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        for to in ["one", "two", "two"] {
+            link(&bin, Path::new(to)).unwrap();
+            assert_eq!(fs::read_link(&bin).unwrap(), Path::new(to));
+        }
+    }
+
+    #[test]
+    fn what_is_no_link_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        fs::write(&bin, "mine").unwrap();
+        assert_eq!(
+            link(&bin, Path::new("one")).unwrap_err().errno(),
+            Some(Errno::EEXIST)
+        );
+        assert_eq!(fs::read_to_string(&bin).unwrap(), "mine");
+    }
+}
