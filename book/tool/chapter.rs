@@ -3,13 +3,15 @@
 //! A directive stands on a line of its own. What can't be expanded is an
 //! error with the chapter's name and the line, never a hole in the page.
 
+use std::mem::take;
 use std::path::Path;
 
 use anyhow::{Error, Result, bail};
 
 use crate::kit::Kit;
 use crate::lines::{Place, lines};
-use crate::{figure, listing, man, new, session, teach};
+use crate::session::Marks;
+use crate::{figure, listing, man, new, teach};
 
 /// For whom the book is made: the teacher's has minutes and notes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,37 +27,68 @@ pub(crate) fn expand(
     text: &str,
     edition: Edition,
 ) -> Result<String, Vec<Error>> {
-    let mut errors = Vec::new();
     let place = |line: usize, error: Error| {
         error.context(format!("{}:{line}", name.display()))
     };
     let pages = kit.read(man::LIST).map_err(|error| vec![error])?;
     let (linked, typos) = man::link(text, &pages);
-    errors.extend(typos.into_iter().map(|(line, e)| place(line, e)));
+    let mut errors: Vec<_> =
+        typos.into_iter().map(|(line, error)| place(line, error)).collect();
+    let mut reader =
+        Reader { kit, text, edition, held: String::new(), session: None };
     let mut out = String::new();
-    let mut comment = String::new();
     for (number, what, line) in lines(&linked) {
-        let made = match what {
-            Place::Prose => prose(kit, line, edition),
-            Place::Open(info) => open(line, info),
-            Place::Code => code(line),
-            Place::Close => Ok(line.to_owned()),
-            Place::Comment => {
-                comment.push_str(line);
-                comment.push('\n');
-                if !line.contains("-->") {
-                    continue;
-                }
-                let comment = std::mem::take(&mut comment);
-                teach::comment(&comment, text, edition)
-            }
-        };
-        match made {
-            Ok(line) => out.extend([line.as_str(), "\n"]),
+        match reader.read(what, line) {
+            Ok(Some(made)) => out.extend([made.as_str(), "\n"]),
+            Ok(None) => {}
             Err(error) => errors.push(place(number, error)),
         }
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+struct Reader<'a> {
+    kit: &'a Kit,
+    text: &'a str,
+    edition: Edition,
+    /// The lines so far of a comment or a session.
+    held: String,
+    session: Option<Marks>,
+}
+
+impl Reader<'_> {
+    /// What a line becomes, if it doesn't wait for those that follow.
+    fn read(&mut self, place: Place, line: &str) -> Result<Option<String>> {
+        match place {
+            Place::Prose => prose(self.kit, line, self.edition).map(Some),
+            Place::Open(info) if info.starts_with("console") => {
+                self.session = Some(Marks::parse(info)?);
+                Ok(None)
+            }
+            Place::Open(info) => open(line, info).map(Some),
+            Place::Code if self.session.is_some() => {
+                self.hold(&code(line)?);
+                Ok(None)
+            }
+            Place::Code => code(line).map(Some),
+            Place::Close => Ok(Some(match self.session.take() {
+                Some(marks) => marks.html(&take(&mut self.held)),
+                None => line.to_owned(),
+            })),
+            Place::Comment => {
+                self.hold(line);
+                if !line.contains("-->") {
+                    return Ok(None);
+                }
+                let comment = take(&mut self.held);
+                teach::comment(&comment, self.text, self.edition).map(Some)
+            }
+        }
+    }
+
+    fn hold(&mut self, line: &str) {
+        self.held.extend([line, "\n"]);
+    }
 }
 
 fn prose(kit: &Kit, line: &str, edition: Edition) -> Result<String> {
@@ -90,21 +123,15 @@ fn expand_directive(kit: &Kit, directive: &str) -> Result<String> {
 
 /// The opening line of a code block that the chapter itself holds.
 fn open(line: &str, info: &str) -> Result<String> {
-    let indent = &line[..line.len() - line.trim_start().len()];
-    let ticks = line.trim().len() - line.trim().trim_start_matches('`').len();
-    let fence = "`".repeat(ticks);
     let (language, rest) = info.split_once(',').unwrap_or((info, ""));
-    let mut label = None;
-    match language {
-        "console" => label = session::Marks::parse(info)?.label(),
-        "rust" if !rest.starts_with("inline=") => bail!(
+    if language == "rust" && !rest.starts_with("inline=") {
+        bail!(
             "code comes from compiled sources, by {{{{#item}}}} or {{{{#file}}}}; \
              what can't is marked `rust,inline=REASON`"
-        ),
-        _ => {}
+        );
     }
-    let label = label.map(|text| format!("{indent}{text}\n\n"));
-    Ok(format!("{}{indent}{fence}{language}", label.unwrap_or_default()))
+    let opening = line.len() - info.len();
+    Ok(format!("{}{language}", &line[..opening]))
 }
 
 #[cfg(test)]
@@ -139,8 +166,6 @@ mod tests {
         assert!(fails("```rust\n```").contains("compiled sources"));
         let kit = kit(&[("book/man-pages.txt", "")]);
         let text = "```rust,inline=it is wrong\n```";
-        assert!(
-            expand(&kit, Path::new("x.md"), text, Edition::Reader).is_ok()
-        );
+        assert!(expand(&kit, Path::new("x.md"), text, Edition::Reader).is_ok());
     }
 }

@@ -12,8 +12,8 @@ use walkdir::WalkDir;
 use crate::chapter::Edition;
 use crate::kit::Kit;
 use crate::lines::{Place, lines};
-use crate::render::{Chapter, build, chapters, page};
 use crate::parts;
+use crate::render::{Chapter, build, chapters, page};
 
 /// Builds both editions and checks them; prints all that is wrong.
 pub(crate) fn check(kit: &Kit) -> Result<()> {
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_sound_book_has_no_errors() {
-        let a = "<a href=\"b.html#x\">b</a> <a href=\"https://man7.org/\">m</a>";
+        let a =
+            "<a href=\"b.html#x\">b</a> <a href=\"https://man7.org/\">m</a>";
         let b = "<h2 id=\"x\">x</h2><a href=\"#x\">x</a><img src=\"c.svg\">";
         assert_eq!(errors(&[("a.html", a), ("b.html", b), ("c.svg", "")]), "");
     }

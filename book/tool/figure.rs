@@ -110,7 +110,8 @@ fn draw(panel: &Panel, out: &mut String) -> Result<()> {
         height + 4.0
     )?;
     let mut shapes: Vec<_> = panel.boxes.values().collect();
-    shapes.sort_by(|a, b| a.kind.partial_cmp(&b.kind).unwrap_or(Ordering::Equal));
+    shapes
+        .sort_by(|a, b| a.kind.partial_cmp(&b.kind).unwrap_or(Ordering::Equal));
     for shape in shapes {
         shape.draw(out)?;
     }
@@ -153,7 +154,11 @@ impl Shape {
             let left = x + 10.0 + indent as f32 * 8.0;
             let x = if centred { x + w / 2.0 } else { left };
             let y = self.line_y(number);
-            write!(out, "<text x=\"{x}\" y=\"{y}\">{}</text>", escape(line.trim()))?;
+            write!(
+                out,
+                "<text x=\"{x}\" y=\"{y}\">{}</text>",
+                escape(line.trim())
+            )?;
         }
         out.push_str("</g>");
         Ok(())
@@ -213,7 +218,7 @@ impl Curve {
         Self {
             line: format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {back} {y2}"),
             tip: format!("M{x2} {y2}L{back} {up}V{low}Z"),
-            label: (middle, (y1 + y2) / 2.0 - 7.0),
+            label: (x1 + (x2 - x1) * 0.35, y1 + (y2 - y1) * 0.2 - 7.0),
         }
     }
 
@@ -224,13 +229,14 @@ impl Curve {
         Self {
             line: format!("M{x1} {y1}C{x1} {middle} {x2} {middle} {x2} {back}"),
             tip: format!("M{x2} {y2}L{left} {back}H{right}Z"),
-            label: ((x1 + x2) / 2.0, middle - 7.0),
+            label: (x1 + (x2 - x1) * 0.2, y1 + (y2 - y1) * 0.35),
         }
     }
 }
 
-fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+pub(crate) fn escape(text: &str) -> String {
+    let text =
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;")
 }
 

@@ -91,7 +91,8 @@ fn name_of(item: &Item) -> Option<String> {
 /// `impl Trait for Type`, without generics.
 fn header(block: &ItemImpl) -> String {
     let own = type_name(&block.self_ty);
-    let path = block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
+    let path =
+        block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
     match path {
         Some(segment) => format!("impl {} for {own}", segment.ident),
         None => format!("impl {own}"),
@@ -161,7 +162,10 @@ mod tests {
 
     #[test]
     fn an_item_has_its_comments_and_attributes() {
-        assert_eq!(text("Jar"), "/// A jar.\n#[derive(Debug)]\nstruct Jar(u8);");
+        assert_eq!(
+            text("Jar"),
+            "/// A jar.\n#[derive(Debug)]\nstruct Jar(u8);"
+        );
         assert_eq!(text("LID"), "// A plain comment.\nconst LID: u8 = 1;");
         assert_eq!(find(SOURCE, "Jar").unwrap().line, 3);
     }

@@ -73,8 +73,7 @@ mod tests {
         let text = "a\n````x\n```\n````\n<!-- b\nc -->\nd";
         let places: Vec<_> = lines(text).map(|(_, place, _)| place).collect();
         use Place::*;
-        let expected =
-            [Prose, Open("x"), Code, Close, Comment, Comment, Prose];
+        let expected = [Prose, Open("x"), Code, Close, Comment, Comment, Prose];
         assert_eq!(places, expected);
     }
 

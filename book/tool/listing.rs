@@ -49,7 +49,8 @@ pub(crate) fn snapshot(kit: &Kit, rest: &str) -> Result<String> {
 /// insta writes `---`, what it knows of the test, and `---` above the text.
 fn without_front_matter(text: &str) -> Result<&str> {
     let rest = text.strip_prefix("---\n").context("is not a snapshot")?;
-    let (_, body) = rest.split_once("\n---\n").context("has no front matter")?;
+    let (_, body) =
+        rest.split_once("\n---\n").context("has no front matter")?;
     Ok(body)
 }
 

@@ -19,9 +19,8 @@ fn address(name: &str, section: &str) -> String {
 }
 
 #[expect(clippy::unwrap_used, reason = "a constant, compiled by every test")]
-static PAGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b([A-Za-z_][\w.+-]*)\(([1-8])\)").unwrap()
-});
+static PAGE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b([A-Za-z_][\w.+-]*)\(([1-8])\)").unwrap());
 
 /// Links every page that is named in the text, but not in headings, code,
 /// links and directives. A page that is not on the list is an error; its line
@@ -31,14 +30,15 @@ pub(crate) fn link(text: &str, pages: &str) -> (String, Vec<(usize, Error)>) {
     let mut errors = Vec::new();
     let mut out = text.to_owned();
     for range in plain(text).into_iter().rev() {
-        let linked = PAGE.replace_all(&text[range.clone()], |found: &Captures| {
-            let (page, name, section) = (&found[0], &found[1], &found[2]);
-            if !pages.contains(format!("{name}.{section}").as_str()) {
-                let line = text[..range.start].matches('\n').count() + 1;
-                errors.push((line, anyhow!("{page}: {UNKNOWN}")));
-            }
-            format!("[{page}]({})", address(name, section))
-        });
+        let linked =
+            PAGE.replace_all(&text[range.clone()], |found: &Captures| {
+                let (page, name, section) = (&found[0], &found[1], &found[2]);
+                if !pages.contains(format!("{name}.{section}").as_str()) {
+                    let line = text[..range.start].matches('\n').count() + 1;
+                    errors.push((line, anyhow!("{page}: {UNKNOWN}")));
+                }
+                format!("[{page}]({})", address(name, section))
+            });
         out.replace_range(range, &linked);
     }
     errors.reverse();
@@ -93,7 +93,10 @@ mod tests {
     fn a_page_in_prose_is_linked() {
         let (text, errors) = link("See pivot_root(2), and `chroot(2)`.", PAGES);
         let page = "https://man7.org/linux/man-pages/man2/pivot_root.2.html";
-        assert_eq!(text, format!("See [pivot_root(2)]({page}), and `chroot(2)`."));
+        assert_eq!(
+            text,
+            format!("See [pivot_root(2)]({page}), and `chroot(2)`.")
+        );
         assert!(errors.is_empty());
     }
 

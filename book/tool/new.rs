@@ -13,7 +13,10 @@ use crate::kit::Kit;
 pub(crate) fn table(kit: &Kit, step: &str) -> Result<String> {
     let before = kit.before(step)?;
     let before = before.as_deref();
-    let mut out = String::from("| New in this step | lines | |\n|---|--:|---|\n");
+    let against = before.map(|name| format!("against `{name}`"));
+    let against = against.unwrap_or_default();
+    let mut out =
+        format!("| `steps/{step}` | lines | {against} |\n|---|--:|---|\n");
     for path in files(kit, step)? {
         let text = kit.read(&path)?;
         let note = match before {
@@ -22,7 +25,8 @@ pub(crate) fn table(kit: &Kit, step: &str) -> Result<String> {
             }
             _ => "new".to_owned(),
         };
-        writeln!(out, "| `{path}` | {} | {note} |", text.lines().count())?;
+        let name = path.trim_start_matches(&format!("steps/{step}/"));
+        writeln!(out, "| `{name}` | {} | {note} |", text.lines().count())?;
     }
     out.push('\n');
     out.push_str(&origins(kit, step, before)?);
@@ -58,7 +62,7 @@ fn changes(kit: &Kit, before: &str, text: &str) -> Result<String> {
         changes.filter(|change| change.tag() == tag).count()
     };
     let (added, gone) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
-    Ok(format!("+{added} −{gone} against `{before}`"))
+    Ok(format!("+{added} −{gone}"))
 }
 
 fn origins(kit: &Kit, step: &str, before: Option<&str>) -> Result<String> {
@@ -121,16 +125,19 @@ mod tests {
         let kit = kit(&[
             ("steps/00-a/Cargo.toml", "dependencies.nix = '1'"),
             ("steps/00-a/src/main.rs", "a\n"),
-            ("steps/01-b/Cargo.toml", "dependencies = {a='1',nix='1',caps='1'}"),
+            (
+                "steps/01-b/Cargo.toml",
+                "dependencies = {a='1',nix='1',caps='1'}",
+            ),
             ("steps/01-b/src/lib.rs", "1\n2\n"),
             ("steps/01-b/src/main.rs", "a\nb\n"),
             ("tests/01_b.rs", "t\n"),
         ]);
         let expected = "\
-| New in this step | lines | |
+| `steps/01-b` | lines | against `00-a` |
 |---|--:|---|
-| `steps/01-b/src/lib.rs` | 2 | new |
-| `steps/01-b/src/main.rs` | 2 | +1 −0 against `00-a` |
+| `src/lib.rs` | 2 | new |
+| `src/main.rs` | 2 | +1 −0 |
 | `tests/01_b.rs` | 1 | new |
 
 The rest comes from `00-a`.

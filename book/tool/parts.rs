@@ -9,7 +9,11 @@ use crate::render::Chapter;
 use crate::teach::{Data, Minutes, PARTS, Section, sections, total};
 
 /// All that a chapter about `step` lacks; the line goes with it.
-pub(crate) fn missing(kit: &Kit, step: &str, text: &str) -> Vec<(usize, Error)> {
+pub(crate) fn missing(
+    kit: &Kit,
+    step: &str,
+    text: &str,
+) -> Vec<(usize, Error)> {
     let mut errors = Vec::new();
     match sections(text) {
         Ok(sections) => order(&sections, &mut errors),
@@ -75,14 +79,18 @@ mod tests {
 
     fn chapter() -> String {
         let head = "<!-- teach\ngoals = ['go']\n-->\n{{#new 00-a}}\n";
-        let parts = PARTS.map(|part| format!("## {part} {{minutes=5 fast=0}}\n"));
+        let parts =
+            PARTS.map(|part| format!("## {part} {{minutes=5 fast=0}}\n"));
         head.to_owned() + &parts.concat()
     }
 
     fn lacks(text: &str) -> String {
         let kit = kit(&[("steps/00-a/Cargo.toml", "")]);
         let errors = missing(&kit, "00-a", text);
-        errors.iter().map(|(line, error)| format!("{line}: {error:#}\n")).collect()
+        errors
+            .iter()
+            .map(|(line, error)| format!("{line}: {error:#}\n"))
+            .collect()
     }
 
     #[test]

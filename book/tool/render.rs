@@ -91,7 +91,8 @@ pub(crate) fn preprocess(kit: &Kit, question: &[String]) -> Result<()> {
 /// A page's name on disk, for what a browser asks for.
 pub(crate) fn page(dir: &Path, url: &str) -> PathBuf {
     let path = url.split(['?', '#']).next().unwrap_or("");
-    let parts = path.split('/').filter(|part| !part.is_empty() && *part != "..");
+    let parts =
+        path.split('/').filter(|part| !part.is_empty() && *part != "..");
     let path = parts.fold(dir.to_owned(), |path, part| path.join(part));
     if path.is_dir() { path.join("index.html") } else { path }
 }

@@ -31,7 +31,8 @@ pub(crate) fn serve(kit: &Kit, listen: &str, edition: Edition) -> Result<()> {
             Err(error) => {
                 println!("{error:?}");
                 let page = format!("{error:?}");
-                request.respond(Response::from_string(page).with_status_code(500))
+                request
+                    .respond(Response::from_string(page).with_status_code(500))
             }
         };
     }
@@ -54,7 +55,8 @@ fn answer(request: Request, dir: &Path) -> std::io::Result<()> {
         let page = fs::read(dir.join("404.html")).unwrap_or_default();
         let page = Response::from_data(page).with_status_code(404);
         let html = content_type("html");
-        return request.respond(html.into_iter().fold(page, Response::with_header));
+        return request
+            .respond(html.into_iter().fold(page, Response::with_header));
     };
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
     let file = Response::from_file(file);

@@ -76,11 +76,14 @@ static HEADING: LazyLock<Regex> = LazyLock::new(|| {
 fn section(line: usize, text: &str) -> Result<Section> {
     let parts = HEADING.captures(text).context("is not a heading")?;
     let title = parts[1].to_owned();
-    ensure!(!title.contains('{'), "write {{minutes=10}} or \
-         {{minutes=10 fast=5}} behind the title: {title}");
+    ensure!(
+        !title.contains('{'),
+        "write {{minutes=10}} or \
+         {{minutes=10 fast=5}} behind the title: {title}"
+    );
     let number = |at| parts.get(at).and_then(|m| m.as_str().parse().ok());
-    let minutes = number(2)
-        .map(|full| Minutes { full, fast: number(3).unwrap_or(full) });
+    let minutes =
+        number(2).map(|full| Minutes { full, fast: number(3).unwrap_or(full) });
     Ok(Section { line, title, minutes })
 }
 
@@ -132,9 +135,9 @@ pub(crate) fn comment(
     }
     let note = inner.strip_prefix("teacher:").map(str::trim);
     Ok(match (note, edition) {
-        (Some(note), Edition::Teacher) => format!(
-            "<aside class=\"teacher\">\n\n{note}\n\n</aside>\n"
-        ),
+        (Some(note), Edition::Teacher) => {
+            format!("<aside class=\"teacher\">\n\n{note}\n\n</aside>\n")
+        }
         _ => String::new(),
     })
 }

@@ -27,7 +27,10 @@ use regex::Regex;
 
 /// By rank: where two rules match, the first has it.
 const RULES: [(&str, &str); 14] = [
-    ("inode", r"\b(?:cgroup|ipc|mnt|net|pid|time|user|uts)(?:_for_children)?:\[(\d+)\]"),
+    (
+        "inode",
+        r"\b(?:cgroup|ipc|mnt|net|pid|time|user|uts)(?:_for_children)?:\[(\d+)\]",
+    ),
     ("inode", r"\b(402653\d{4})\b"),
     ("mac", r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"),
     ("mac", r"\bfe80::[0-9a-f:]+"),
@@ -36,7 +39,10 @@ const RULES: [(&str, &str); 14] = [
     ("temp", r"\btmp\.[A-Za-z0-9]{6,10}\b|\.tmp[A-Za-z0-9]{6}\b"),
     ("kernel", r"\b\d+\.\d+\.\d+[-+][\w.+~-]+"),
     ("time", r"\b\d{4}-\d\d-\d\d\b"),
-    ("time", r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2}\b"),
+    (
+        "time",
+        r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2}\b",
+    ),
     ("time", r"\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?\b"),
     ("time", r"\b(?:\d+m)?\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s)\b"),
     ("pid", r"(?i)\b(?:\w*pid|process|tgid)s?[:=]?\s+(\d{2,})\b"),
@@ -86,7 +92,8 @@ impl Rules {
 /// Which columns of a table, by its head, hold process numbers.
 fn pid_columns(line: &str) -> Option<Vec<usize>> {
     let words = line.split_whitespace().enumerate();
-    let pids = words.filter(|(_, w)| matches!(*w, "PID" | "PPID" | "PGID" | "SID"));
+    let pids =
+        words.filter(|(_, w)| matches!(*w, "PID" | "PPID" | "PGID" | "SID"));
     let pids: Vec<_> = pids.map(|(column, _)| column).collect();
     (!pids.is_empty()).then_some(pids)
 }
@@ -156,7 +163,8 @@ impl Same {
 
     fn pair(&mut self, shown: &Line, printed: &Line) -> bool {
         let pairs = shown.values.iter().zip(&printed.values);
-        let mut told = pairs.filter(|((class, _), _)| TOLD_APART.contains(class));
+        let mut told =
+            pairs.filter(|((class, _), _)| TOLD_APART.contains(class));
         told.all(|(a, b)| {
             let there = self.here.entry(a.clone()).or_insert(b.1.clone());
             let here = self.there.entry(b.clone()).or_insert(a.1.clone());

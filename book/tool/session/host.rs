@@ -14,6 +14,7 @@ use crate::kit::Kit;
 pub(super) struct Host {
     process: Child,
     pid: u32,
+    ordinary: bool,
     _scratch: TempDir,
 }
 
@@ -21,9 +22,9 @@ impl Host {
     pub(super) fn start(kit: &Kit) -> Result<Self> {
         let scratch = tempfile::tempdir()?;
         let mut unshare = Command::new("unshare");
-        unshare.args(["--mount", "--pid", "--uts", "--ipc", "--net"]);
-        unshare.args(["--fork", "--kill-child"]);
-        if metadata("/proc/self")?.uid() != 0 {
+        unshare.args(NAMESPACES).args(["--fork", "--kill-child"]);
+        let ordinary = metadata("/proc/self")?.uid() != 0;
+        if ordinary {
             unshare.args(["--user", "--map-root-user"]);
             unshare.env("ORDINARY_USER", "yes");
         }
@@ -31,7 +32,7 @@ impl Host {
         unshare.arg(scratch.path()).arg(kit.path(""));
         unshare.stdin(Stdio::piped()).stdout(Stdio::piped());
         let process = unshare.spawn().context("unshare(1), of util-linux")?;
-        let mut host = Self { process, pid: 0, _scratch: scratch };
+        let mut host = Self { process, pid: 0, ordinary, _scratch: scratch };
         host.pid = host.ready().context("the sandbox host did not start")?;
         Ok(host)
     }
@@ -47,11 +48,18 @@ impl Host {
     /// A command that runs in the host.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.pid.to_string(), "--all"]);
+        command.args(["--target", &self.pid.to_string()]);
+        command.args(NAMESPACES);
+        if self.ordinary {
+            command.args(["--user", "--preserve-credentials"]);
+        }
         command.arg(program).env_clear().envs(ENVIRONMENT);
         command
     }
 }
+
+/// What is the host's own, in the words of unshare(1) and nsenter(1).
+const NAMESPACES: [&str; 5] = ["--mount", "--pid", "--uts", "--ipc", "--net"];
 
 /// `dumb`, since colours would be escape sequences in the book.
 const ENVIRONMENT: [(&str, &str); 6] = [

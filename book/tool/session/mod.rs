@@ -36,6 +36,7 @@ use regex::Regex;
 
 pub(crate) use run::{Sessions, run};
 
+use crate::figure::escape;
 use crate::lines::{Place, lines};
 
 /// `# `, `$ `, or that of a shell in a container: `/etc # `, `sh-5.2# `.
@@ -44,6 +45,10 @@ const PROMPT: &str = r"(?:[/~]\S* |\w*sh-[\d.]+)?[#$] ";
 #[expect(clippy::unwrap_used, reason = "a constant, compiled by every test")]
 static TYPED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&format!("^({PROMPT})(.*)$")).unwrap());
+
+#[expect(clippy::unwrap_used, reason = "a constant, compiled by every test")]
+static CONTINUED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^(> )(.*)$").unwrap());
 
 /// What the info string says.
 #[derive(Debug, PartialEq)]
@@ -81,10 +86,29 @@ impl Marks {
         Ok(marks)
     }
 
-    /// What the reader sees above the block.
-    pub(crate) fn label(&self) -> Option<String> {
-        let number = self.terminal?;
-        Some(format!("<p class=\"terminal\">terminal {number}</p>"))
+    /// A session as the reader sees it. Prompts can't be selected, so what
+    /// is copied can be typed.
+    pub(crate) fn html(&self, text: &str) -> String {
+        let mut out = String::new();
+        if let Some(number) = self.terminal {
+            out = format!("<p class=\"terminal\">terminal {number}</p>\n\n");
+        }
+        out.push_str("<pre class=\"session\"><code class=\"nohighlight\">");
+        let lines: Vec<_> = text.lines().map(html).collect();
+        out + &lines.join("\n") + "</code></pre>\n"
+    }
+}
+
+fn html(line: &str) -> String {
+    let parts = TYPED.captures(line).or_else(|| CONTINUED.captures(line));
+    match parts {
+        Some(parts) => format!(
+            "<span class=\"prompt\">{}</span><b>{}</b>",
+            escape(&parts[1]),
+            escape(&parts[2])
+        ),
+        None if line.starts_with("[exit ") => format!("<i>{line}</i>"),
+        None => escape(line),
     }
 }
 
@@ -106,7 +130,6 @@ impl Command {
 
 #[derive(Debug)]
 struct Block {
-    line: usize,
     marks: Marks,
     commands: Vec<Command>,
 }
@@ -120,7 +143,7 @@ fn blocks(text: &str) -> Result<Vec<Block>, (usize, anyhow::Error)> {
             Place::Open(info) => {
                 within = info.split(',').next() == Some("console");
                 if within {
-                    open(number, info).map(|block| blocks.push(block))
+                    open(info).map(|block| blocks.push(block))
                 } else {
                     Ok(())
                 }
@@ -136,8 +159,8 @@ fn blocks(text: &str) -> Result<Vec<Block>, (usize, anyhow::Error)> {
     Ok(blocks)
 }
 
-fn open(line: usize, info: &str) -> Result<Block> {
-    Ok(Block { line, marks: Marks::parse(info)?, commands: Vec::new() })
+fn open(info: &str) -> Result<Block> {
+    Ok(Block { marks: Marks::parse(info)?, commands: Vec::new() })
 }
 
 fn add(commands: &mut Vec<Command>, number: usize, line: &str) -> Result<()> {
@@ -192,6 +215,17 @@ mod tests {
         assert!(Marks::parse("console,no-run=").is_err());
         assert!(Marks::parse("console,norun=x").is_err());
         assert!(Marks::parse("console two").is_err());
+    }
+
+    #[test]
+    fn what_is_typed_stands_out() {
+        let marks = Marks::parse("console,terminal=2").unwrap();
+        let html = marks.html("# a <b\n\n> c\n[exit 1]\n");
+        let expected = "<span class=\"prompt\"># </span><b>a &lt;b</b>\n\n\
+                        <span class=\"prompt\">&gt; </span><b>c</b>\n\
+                        <i>[exit 1]</i></code></pre>\n";
+        assert!(html.starts_with("<p class=\"terminal\">terminal 2</p>"));
+        assert!(html.ends_with(expected), "{html}");
     }
 
     #[test]

@@ -111,8 +111,7 @@ fn play(
             let outcome = terminal
                 .run(command, block.marks.timeout)
                 .with_context(|| format!("line {}", command.line))?;
-            differences
-                .extend(difference(command, outcome, &rules, &mut same));
+            differences.extend(difference(command, outcome, &rules, &mut same));
         }
     }
     Ok(())
@@ -131,8 +130,15 @@ fn difference(
     if let Some(exit @ 1..) = outcome.exit {
         printed.push(format!("[exit {exit}]"));
     }
+    // An empty line at the end only sets commands apart.
+    let mut shown = command.output.as_slice();
+    while let Some((last, rest)) = shown.split_last()
+        && last.is_empty()
+    {
+        shown = rest;
+    }
     let prompt = command.prompt == outcome.prompt;
-    if prompt && same.holds(rules, &command.output, &printed) {
+    if prompt && same.holds(rules, shown, &printed) {
         return None;
     }
     let typed = command.input.join("\n> ");
@@ -151,7 +157,10 @@ fn difference(
 
 fn print(chapter: &Chapter, difference: &Difference) {
     let line = difference.lines.start + 1;
-    println!("{}:{line}: the book shows -, it printed +", chapter.path.display());
+    println!(
+        "{}:{line}: the book shows -, it printed +",
+        chapter.path.display()
+    );
     let diff = TextDiff::from_lines(&difference.shown, &difference.printed);
     for change in diff.iter_all_changes() {
         print!("    {}{change}", change.tag());
@@ -185,4 +194,75 @@ fn replace(text: &str, differences: &[Difference]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestKit, kit};
+
+    /// Runs one chapter on a real host of its own; needs root, or a kernel
+    /// that lets everybody make user namespaces.
+    fn play(text: &str) -> (TestKit, Chapter, Vec<Difference>, String) {
+        let kit = kit(&[("book/src/x.md", text), ("file", "")]);
+        let text = text.to_owned();
+        let chapter = Chapter { path: "x.md".into(), text };
+        let blocks = blocks(&chapter.text).unwrap();
+        let blocks: Vec<_> = blocks.iter().collect();
+        let (differences, error) = run_chapter(&kit, &chapter, &blocks);
+        let error = error.map_or(String::new(), |e| format!("{e:#}"));
+        (kit, chapter, differences, error)
+    }
+
+    fn session(text: &str) -> String {
+        format!("```console\n{text}\n```\n")
+    }
+
+    #[test]
+    fn a_session_that_holds_is_accepted() {
+        let text = session(
+            "# hostname; pwd; ls\nworkshop\n/root/workshop\nbook  file\n\n\
+             # readlink /proc/self/ns/uts\nuts:[4026531838]\n\
+             # for word in a b\n> do echo $word; done\na\nb\n\
+             # (exit 125)\n[exit 125]\n\
+             # sh\n# [ -t 0 ]\n# exit 3\n[exit 3]\n\
+             # sleep 100\n^C\n[exit 130]",
+        );
+        let (_, _, differences, error) = play(&text);
+        let printed = differences.iter().map(|d| d.printed.as_str());
+        assert_eq!(printed.collect::<String>(), "");
+        assert_eq!(error, "");
+    }
+
+    #[test]
+    fn a_changed_output_is_caught_and_updated() {
+        let text = session("# echo a\nb\n# true\n[exit 1]\n# echo c\nc");
+        let (kit, chapter, differences, _) = play(&text);
+        let lines: Vec<_> = differences.iter().map(|d| d.lines.start).collect();
+        assert_eq!(lines, [1, 3]);
+        rewrite(&kit, &chapter, &differences).unwrap();
+        let expected = session("# echo a\na\n# true\n# echo c\nc");
+        assert_eq!(kit.read("book/src/x.md").unwrap(), expected);
+    }
+
+    #[test]
+    fn terminals_share_a_host_and_leave_the_repository_alone() {
+        let other = session("# ls\nbook  file  new\n# tty\n/dev/pts/1");
+        let other = other.replace("console", "console,terminal=2");
+        let (kit, _, differences, error) =
+            play(&(session("# echo > new") + &other));
+        let printed = differences.iter().map(|d| d.printed.as_str());
+        assert_eq!(printed.collect::<String>(), "");
+        assert_eq!(error, "");
+        assert!(!kit.has("new"));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_reported() {
+        let text = session("# echo a; sleep 1000\na");
+        let text = text.replace("console", "console,timeout=1");
+        let (_, _, _, error) = play(&text);
+        assert!(error.starts_with("line 2: no prompt within 1s"), "{error}");
+        assert!(error.ends_with("sleep 1000\na\n"), "{error}");
+    }
 }

@@ -38,18 +38,18 @@ fn regex(pattern: &str) -> Regex {
 }
 
 /// The shell's own prompt, behind the exit status of the last command.
-static OWN: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"\x1b\]133;D;(?<exit>\d+)\x07(?<prompt>[#$] )$")
-});
+static OWN: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\x1b\]133;D;(?<exit>\d+)\x07(?<prompt>[#$] )$"));
 /// That of a shell within, which the book's parser knows too.
-static INNER: LazyLock<Regex> = LazyLock::new(|| {
-    regex(&format!(r"(?:^|[\r\n])(?<prompt>{})$", super::PROMPT))
-});
+static INNER: LazyLock<Regex> =
+    LazyLock::new(|| regex(&format!(r"(?:^|\n)(?<prompt>{})$", super::PROMPT)));
 static MORE: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?:^|[\r\n])(?<prompt>> )$"));
-static ESCAPES: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"\x1b\][^\x07]*\x07|\x1b\[[0-9;?]*[A-Za-z]|\r")
-});
+    LazyLock::new(|| regex(r"(?:^|\n)(?<prompt>> )$"));
+/// What moves the cursor, or asks where it is.
+static CONTROL: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\x1b\[[0-9;?]*[A-Za-z]|\r"));
+static STATUS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\x1b\]133;D;\d+\x07"));
 
 /// A prompt without an exit status is one if nothing follows for so long.
 const QUIET: Duration = Duration::from_millis(150);
@@ -58,7 +58,7 @@ const BEFORE_INTERRUPT: Duration = Duration::from_secs(1);
 
 impl Terminal {
     pub(super) fn open(host: &Host, timeout: Duration) -> Result<Self> {
-        let shell = "cd ~/workshop; stty cols 80 rows 24; exec bash";
+        let shell = "cd ~/workshop; stty cols 80 rows 24 -tabs; exec bash";
         let mut process = host
             .command("script")
             .args(["--quiet", "--flush", "--echo", "always"])
@@ -115,7 +115,8 @@ impl Terminal {
         let end = Instant::now() + timeout;
         let mut bytes = Vec::new();
         loop {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let text = String::from_utf8_lossy(&bytes);
+            let text = CONTROL.replace_all(&text, "");
             let inner = INNER.captures(&text);
             let maybe = inner.or_else(|| MORE.captures(&text).filter(|_| more));
             let own = OWN.captures(&text);
@@ -128,7 +129,7 @@ impl Terminal {
             match self.output.recv_timeout(patience) {
                 Ok(more) => bytes.extend(more),
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!("the shell has ended: {text}")
+                    bail!("the shell has ended; it printed:\n{text}")
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let found = own.or(maybe);
@@ -137,7 +138,7 @@ impl Terminal {
                     let exit = exit.and_then(|exit| exit.as_str().parse().ok());
                     let start = found.get(0).map_or(0, |whole| whole.start());
                     let prompt = found["prompt"].to_owned();
-                    let text = ESCAPES.replace_all(&text[..start], "");
+                    let text = STATUS.replace_all(&text[..start], "");
                     return Ok((text.into_owned() + "\n", prompt, exit));
                 }
             }
@@ -146,7 +147,6 @@ impl Terminal {
 }
 
 fn hung(timeout: Duration, text: &str) -> String {
-    let text = ESCAPES.replace_all(text, "");
     format!("no prompt within {timeout:?}; it printed:\n{text}")
 }
 
@@ -169,7 +169,8 @@ fn without_echo<'a>(output: &'a str, typed: &str) -> &'a str {
             None => return output,
         }
     }
-    rest.trim_start_matches(' ').trim_start_matches('\n')
+    let rest = rest.trim_start_matches(' ');
+    rest.strip_prefix('\n').unwrap_or(rest)
 }
 
 impl Drop for Terminal {
@@ -189,11 +190,12 @@ mod tests {
         assert_eq!(without_echo("ls -l\nfile\n", "ls -l"), "file\n");
         assert_eq!(without_echo("ls \n-l\nfile\n", "ls -l"), "file\n");
         assert_eq!(without_echo("file\n", "ls -l"), "file\n");
+        assert_eq!(without_echo("ls\n\nfile\n", "ls"), "\nfile\n");
     }
 
     #[test]
     fn prompts_of_inner_shells_are_known() {
-        for text in ["x\r\n/ # ", "/etc # ", "$ ", "\nsh-5.2# "] {
+        for text in ["x\n/ # ", "/etc # ", "$ ", "\nsh-5.2# "] {
             assert!(INNER.is_match(text), "{text:?}");
         }
         assert!(!INNER.is_match("a # "));
