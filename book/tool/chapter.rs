@@ -124,10 +124,12 @@ fn expand_directive(kit: &Kit, directive: &str) -> Result<String> {
 /// The opening line of a code block that the chapter itself holds.
 fn open(line: &str, info: &str) -> Result<String> {
     let (language, rest) = info.split_once(',').unwrap_or((info, ""));
-    if language == "rust" && !rest.starts_with("inline=") {
+    let code = ["rust", "bash", "sh", "shell"].contains(&language);
+    if code && !rest.starts_with("inline=") {
         bail!(
-            "code comes from compiled sources, by {{{{#item}}}} or {{{{#file}}}}; \
-             what can't is marked `rust,inline=REASON`"
+            "code is included by {{{{#item}}}} or {{{{#file}}}}, commands are \
+             typed in a `console`; what can't be is marked \
+             `{language},inline=REASON`"
         );
     }
     let opening = line.len() - info.len();
@@ -162,8 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn pasted_rust_is_refused() {
-        assert!(fails("```rust\n```").contains("compiled sources"));
+    fn pasted_code_is_refused() {
+        assert!(fails("```rust\n```").contains("is included by"));
+        assert!(fails("```sh\n```").contains("in a `console`"));
         let kit = kit(&[("book/man-pages.txt", "")]);
         let text = "```rust,inline=it is wrong\n```";
         assert!(expand(&kit, Path::new("x.md"), text, Edition::Reader).is_ok());

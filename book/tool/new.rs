@@ -13,10 +13,10 @@ use crate::kit::Kit;
 pub(crate) fn table(kit: &Kit, step: &str) -> Result<String> {
     let before = kit.before(step)?;
     let before = before.as_deref();
-    let against = before.map(|name| format!("against `{name}`"));
+    let against = before.map(|name| format!("against {name}"));
     let against = against.unwrap_or_default();
     let mut out =
-        format!("| `steps/{step}` | lines | {against} |\n|---|--:|---|\n");
+        format!("| steps/{step} | lines | {against} |\n|---|--:|---|\n");
     for path in files(kit, step)? {
         let text = kit.read(&path)?;
         let note = match before {
@@ -134,7 +134,7 @@ mod tests {
             ("tests/01_b.rs", "t\n"),
         ]);
         let expected = "\
-| `steps/01-b` | lines | against `00-a` |
+| steps/01-b | lines | against 00-a |
 |---|--:|---|
 | `src/lib.rs` | 2 | new |
 | `src/main.rs` | 2 | +1 −0 |

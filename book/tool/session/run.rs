@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use similar::TextDiff;
 
 use super::compare::{Rules, Same};
@@ -49,6 +49,7 @@ pub(crate) fn run(
     chapters: &[Chapter],
     options: &Sessions,
 ) -> Result<()> {
+    ensure!(kit.has("bin"), "there is no bin/: `cargo workshop setup` first");
     let mut failed = 0;
     for chapter in chapters.iter().filter(|each| options.wants(each)) {
         let name = chapter.path.display();
