@@ -2,6 +2,7 @@
 
 mod chapter;
 mod check;
+mod curve;
 mod figure;
 mod item;
 mod kit;

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn headings_links_code_and_directives_are_left_alone() {
-        let text = "# chroot(2)\n[proc(5)](x)\n\n{{#figure a \"chroot(2)\"}}\n\n\
+        let text = "# chroot(2)\n[proc(5)](x)\n\n\
+                    {{#figure a \"chroot(2)\"}}\n\n\
                     ```\nproc(5)\n```\n";
         assert_eq!(link(text, PAGES).0, text);
     }

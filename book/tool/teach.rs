@@ -110,13 +110,14 @@ pub(crate) fn heading(line: &str, edition: Edition) -> Result<String> {
     let heading = format!("## {title}");
     let Some(Minutes { full, fast }) = minutes else { return Ok(heading) };
     let fast = match fast {
-        0 => "not on the fast track".to_owned(),
-        fast => format!("{fast} on the fast track"),
+        0 => ", not on the fast track".to_owned(),
+        fast if fast == full => String::new(),
+        fast => format!(", {fast} on the fast track"),
     };
     Ok(match edition {
         Edition::Reader => heading,
         Edition::Teacher => format!(
-            "{heading}\n\n<p class=\"minutes\">{full} minutes, {fast}</p>\n"
+            "{heading}\n\n<p class=\"minutes\">{full} minutes{fast}</p>\n"
         ),
     })
 }

@@ -5,8 +5,8 @@
 //!
 //! | class | what |
 //! | --- | --- |
-//! | inode | of a namespace: `uts:[4026531838]`, or the bare number |
-//! | pid | two digits or more, after a word like `pid`, in a column of that name, or of a job: `[1] 2031` |
+//! | inode | of a namespace: `uts:[4026531838]`, `4026531838` |
+//! | pid | 10 and above: `Pid: 2031`, a column `PID`, a job `[1] 2031` |
 //! | id | 12 or 64 hexadecimal digits |
 //! | mac | `3a:5f:01:c2:44:9e`, and the address `fe80::…` made from it |
 //! | pointer | `0x7ffd4a3c` |

@@ -24,6 +24,7 @@
 //! same host, `timeout=SECONDS`, and `no-run=REASON`, in this order.
 
 mod compare;
+mod difference;
 mod host;
 mod run;
 mod terminal;

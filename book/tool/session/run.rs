@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
-use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use similar::TextDiff;
 
 use super::compare::{Rules, Same};
+use super::difference::{Difference, replace};
 use super::host::Host;
-use super::terminal::{Outcome, Terminal};
-use super::{Block, Command, blocks};
+use super::terminal::Terminal;
+use super::{Block, blocks};
 use crate::kit::Kit;
 use crate::render::Chapter;
 use crate::teach;
@@ -33,14 +32,6 @@ impl Sessions {
         let mut starts = self.chapters.iter();
         self.chapters.is_empty() || starts.any(|s| name.starts_with(s.as_str()))
     }
-}
-
-/// A command that did not print what the chapter shows.
-struct Difference {
-    /// Its lines in the chapter, counted from 0.
-    lines: Range<usize>,
-    shown: String,
-    printed: String,
 }
 
 /// Runs the sessions; an error if one differs and is not to be updated.
@@ -67,7 +58,7 @@ pub(crate) fn run(
             rewrite(kit, chapter, &differences)?;
         } else {
             failed += differences.len();
-            differences.iter().for_each(|each| print(chapter, each));
+            differences.iter().for_each(|each| each.print(&chapter.path));
         }
         if let Some(error) = error {
             failed += 1;
@@ -112,7 +103,8 @@ fn play(
             let outcome = terminal
                 .run(command, block.marks.timeout)
                 .with_context(|| format!("line {}", command.line))?;
-            differences.extend(difference(command, outcome, &rules, &mut same));
+            let found = Difference::of(command, outcome, &rules, &mut same);
+            differences.extend(found);
         }
     }
     Ok(())
@@ -120,53 +112,6 @@ fn play(
 
 /// How long a shell may take to start.
 const START: Duration = Duration::from_secs(20);
-
-fn difference(
-    command: &Command,
-    outcome: Outcome,
-    rules: &Rules,
-    same: &mut Same,
-) -> Option<Difference> {
-    let mut printed = outcome.output;
-    if let Some(exit @ 1..) = outcome.exit {
-        printed.push(format!("[exit {exit}]"));
-    }
-    // An empty line at the end only sets commands apart.
-    let mut shown = command.output.as_slice();
-    while let Some((last, rest)) = shown.split_last()
-        && last.is_empty()
-    {
-        shown = rest;
-    }
-    let prompt = command.prompt == outcome.prompt;
-    if prompt && same.holds(rules, shown, &printed) {
-        return None;
-    }
-    let typed = command.input.join("\n> ");
-    let text = |prompt: &str, output: &[String]| {
-        let output: String = output.iter().map(|l| format!("{l}\n")).collect();
-        format!("{prompt}{typed}\n{output}")
-    };
-    let start = command.line - 1;
-    let length = command.input.len() + command.output.len();
-    Some(Difference {
-        lines: start..start + length,
-        shown: text(&command.prompt, &command.output),
-        printed: text(&outcome.prompt, &printed),
-    })
-}
-
-fn print(chapter: &Chapter, difference: &Difference) {
-    let line = difference.lines.start + 1;
-    println!(
-        "{}:{line}: the book shows -, it printed +",
-        chapter.path.display()
-    );
-    let diff = TextDiff::from_lines(&difference.shown, &difference.printed);
-    for change in diff.iter_all_changes() {
-        print!("    {}{change}", change.tag());
-    }
-}
 
 /// Puts what was printed in the place of what is shown. What the comparison
 /// accepts stays as it is, so an update changes no more than it must.
@@ -178,23 +123,6 @@ fn rewrite(
     let path = kit.path("book/src").join(&chapter.path);
     fs::write(path, replace(&chapter.text, differences))?;
     Ok(())
-}
-
-fn replace(text: &str, differences: &[Difference]) -> String {
-    let mut differences = differences.iter().peekable();
-    let mut out = String::new();
-    let mut lines = text.split_inclusive('\n').enumerate();
-    while let Some((number, line)) = lines.next() {
-        match differences.next_if(|each| each.lines.start == number) {
-            Some(difference) => {
-                out.push_str(&difference.printed);
-                let rest = difference.lines.len() - 1;
-                lines.by_ref().take(rest).for_each(drop);
-            }
-            None => out.push_str(line),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

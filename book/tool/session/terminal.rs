@@ -72,8 +72,7 @@ impl Terminal {
         thread::spawn(move || forward(stdout, &sender));
         let prompt = String::new();
         let mut terminal = Self { process, input, output, prompt };
-        let (_, prompt, _) = terminal.wait(timeout, false)?;
-        terminal.prompt = prompt;
+        terminal.prompt = terminal.wait(timeout, false)?.prompt;
         Ok(terminal)
     }
 
@@ -93,9 +92,9 @@ impl Terminal {
                 self.send("\x03")?;
             }
             let more = index + 1 < command.input.len();
-            let (output, prompt, status) = self.wait(timeout, more)?;
-            text.push_str(without_echo(&output, line));
-            (self.prompt, exit) = (prompt, status);
+            let seen = self.wait(timeout, more)?;
+            text.push_str(without_echo(&seen.text, line));
+            (self.prompt, exit) = (seen.prompt, seen.exit);
         }
         let lines = text.trim_end().lines().map(|l| l.trim_end().to_owned());
         Ok(Outcome { prompt: before, output: lines.collect(), exit })
@@ -107,42 +106,52 @@ impl Terminal {
     }
 
     /// Reads up to a prompt, or the `> ` that asks for `more` of a command.
-    fn wait(
-        &mut self,
-        timeout: Duration,
-        more: bool,
-    ) -> Result<(String, String, Option<i32>)> {
+    fn wait(&mut self, timeout: Duration, more: bool) -> Result<Seen> {
         let end = Instant::now() + timeout;
         let mut bytes = Vec::new();
         loop {
             let text = String::from_utf8_lossy(&bytes);
             let text = CONTROL.replace_all(&text, "");
-            let inner = INNER.captures(&text);
-            let maybe = inner.or_else(|| MORE.captures(&text).filter(|_| more));
-            let own = OWN.captures(&text);
+            let seen = Seen::at_end_of(&text, more);
             let left = end.saturating_duration_since(Instant::now());
-            let patience = match maybe {
-                _ if own.is_some() => Duration::ZERO,
+            let patience = match &seen {
+                Some(seen) if seen.exit.is_some() => Duration::ZERO,
                 Some(_) => QUIET.min(left),
                 None => left,
             };
             match self.output.recv_timeout(patience) {
                 Ok(more) => bytes.extend(more),
+                Err(RecvTimeoutError::Timeout) => {
+                    return seen.with_context(|| hung(timeout, &text));
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     bail!("the shell has ended; it printed:\n{text}")
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let found = own.or(maybe);
-                    let found = found.with_context(|| hung(timeout, &text))?;
-                    let exit = found.name("exit");
-                    let exit = exit.and_then(|exit| exit.as_str().parse().ok());
-                    let start = found.get(0).map_or(0, |whole| whole.start());
-                    let prompt = found["prompt"].to_owned();
-                    let text = STATUS.replace_all(&text[..start], "");
-                    return Ok((text.into_owned() + "\n", prompt, exit));
-                }
             }
         }
+    }
+}
+
+/// What was printed, up to the prompt behind it.
+struct Seen {
+    text: String,
+    prompt: String,
+    exit: Option<i32>,
+}
+
+impl Seen {
+    fn at_end_of(text: &str, more: bool) -> Option<Self> {
+        let found = OWN
+            .captures(text)
+            .or_else(|| INNER.captures(text))
+            .or_else(|| MORE.captures(text).filter(|_| more))?;
+        let start = found.get(0)?.start();
+        let exit = found.name("exit");
+        Some(Self {
+            text: STATUS.replace_all(&text[..start], "").into_owned() + "\n",
+            prompt: found["prompt"].to_owned(),
+            exit: exit.and_then(|exit| exit.as_str().parse().ok()),
+        })
     }
 }
 
