@@ -6,7 +6,7 @@
 use std::mem::take;
 use std::path::Path;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 
 use crate::kit::Kit;
 use crate::lines::{Place, lines};
@@ -43,6 +43,10 @@ pub(crate) fn expand(
             Ok(None) => {}
             Err(error) => errors.push(place(number, error)),
         }
+    }
+    if reader.session.is_some() || !reader.held.is_empty() {
+        let end = text.lines().count();
+        errors.push(place(end, anyhow!("a session or comment has no end")));
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
@@ -155,6 +159,8 @@ mod tests {
         assert!(fails(text).starts_with("x.md:3: steps/x.rs can't be read"));
         assert!(fails("{{#itme a b}}").contains("no directive {{#itme}}"));
         assert!(fails("see {{#file a}}").contains("line of its own"));
+        assert!(fails("a\n```console\n# b").starts_with("x.md:3: a session"));
+        assert!(fails("<!-- a\nb").starts_with("x.md:2: a session or"));
         assert!(fails("a\n`b` chrot(2)").starts_with("x.md:2: chrot(2)"));
     }
 
