@@ -130,7 +130,8 @@ pub(crate) fn comment(
     edition: Edition,
 ) -> Result<String> {
     let inner = comment.trim().trim_start_matches("<!--");
-    let inner = inner.trim_end_matches("-->").trim();
+    let inner = inner.strip_suffix("-->").context("text behind a comment")?;
+    let inner = inner.trim();
     if inner.starts_with("teach\n") {
         return goals(chapter);
     }
@@ -177,6 +178,7 @@ mod tests {
         let note = "<!-- teacher: Ask *why*. -->";
         let shown = |edition| comment(note, TEXT, edition).unwrap();
         assert_eq!(shown(Edition::Reader), "");
+        assert!(comment("<!-- a --> lost", TEXT, Edition::Reader).is_err());
         assert!(shown(Edition::Teacher).contains("\n\nAsk *why*.\n\n"));
         let minutes = heading("## A {minutes=3 fast=0}", Edition::Teacher);
         assert!(minutes.unwrap().contains("3 minutes, not on the fast track"));
