@@ -17,7 +17,6 @@
 //! kind = "leak"             # or nothing
 //! ```
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -52,7 +51,7 @@ struct Shape {
 }
 
 /// In the order in which they are painted.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
     Namespace,
@@ -111,8 +110,7 @@ fn draw(panel: &Panel, out: &mut String) -> Result<()> {
         height + 4.0
     )?;
     let mut shapes: Vec<_> = panel.boxes.values().collect();
-    shapes
-        .sort_by(|a, b| a.kind.partial_cmp(&b.kind).unwrap_or(Ordering::Equal));
+    shapes.sort_by_key(|shape| shape.kind);
     for shape in shapes {
         shape.draw(out)?;
     }
@@ -198,11 +196,13 @@ fn end<'a>(panel: &'a Panel, name: &str) -> Result<(&'a Shape, f32)> {
     let shape = panel.boxes.get(id);
     let shape = shape.with_context(|| format!("there is no box {id:?}"))?;
     let [_, top, _, height] = shape.frame();
-    let y = match line.parse::<usize>() {
-        Ok(line) => shape.line_y(line.saturating_sub(1)),
-        Err(_) => top + height / 2.0,
-    };
-    Ok((shape, y))
+    if line.is_empty() {
+        return Ok((shape, top + height / 2.0));
+    }
+    let lines = 1..=shape.text.lines().count();
+    let line = line.parse().ok().filter(|line| lines.contains(line));
+    let line = line.with_context(|| format!("there is no line {name:?}"))?;
+    Ok((shape, shape.line_y(line - 1)))
 }
 
 pub(crate) fn escape(text: &str) -> String {
@@ -244,10 +244,13 @@ arrow = [{ from = "a", to = "b:2" }]
 
     #[test]
     fn an_arrow_to_nowhere_is_an_error() {
-        let toml = TOML.replace("b:2", "c");
-        let kit = kit(&[("book/figures/a.toml", toml.as_str())]);
-        let error = directive(&kit, "a.toml \"A\"").unwrap_err();
-        assert!(format!("{error:#}").contains("no box \"c\""), "{error:#}");
+        for (end, error) in [("c", "no box \"c\""), ("b:3", "no line")] {
+            let toml = TOML.replace("b:2", end);
+            let kit = kit(&[("book/figures/a.toml", toml.as_str())]);
+            let found = directive(&kit, "a.toml \"A\"").unwrap_err();
+            assert!(format!("{found:#}").contains(error), "{found:#}");
+        }
+        let kit = kit(&[]);
         assert!(directive(&kit, "b.toml \"B\"").is_err());
     }
 }
