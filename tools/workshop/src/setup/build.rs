@@ -20,7 +20,7 @@ pub(super) fn ensure() -> Result<()> {
 fn build() -> Result<Output> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(["build", "--quiet", "--bins"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository::top())
         .stderr(Stdio::inherit())
