@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use workshop::host::Host;
+use workshop::host::{Host, only_child};
 use workshop::ladder::Step;
 
-pub use sandbox::{DISK, LEAKED, Sandbox, field, only_child, step_in, step_on};
+pub use sandbox::{Sandbox, field, step_in, step_on};
 pub use trace::Trace;
 
 /// The answer to a claim: nothing, or what the kernel says instead.
@@ -94,7 +94,7 @@ pub fn leaves_no_trace(step: &str) {
         eventually("the command runs", || {
             Trace::of(&host, &rootfs.0).has_process("sleep")
         });
-        let tool = only_child(nsenter.id());
+        let tool = only_child(nsenter.id()).expect("the step") as i32;
         // SAFETY: kill(2) touches no memory; nsenter has not yet waited for
         // its child.
         assert_eq!(unsafe { libc::kill(tool, signal) }, 0);

@@ -2,25 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use workshop::host::{Host, Ids};
+use workshop::host::{Host, last_descendant};
 use workshop::ladder::Step;
 
 use super::{program, rootfs};
 
 /// The command that is held: a shell that says it is there, then waits.
 const HELD: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
-
-/// The number of a file that a careless caller leaves open.
-pub const LEAKED: i32 = 9;
-
-/// A group that the caller is in, which the command should not be: `disk`.
-pub const DISK: &str = "6";
 
 /// A command that runs inside a step, on a pretend host.
 pub struct Sandbox {
@@ -40,11 +32,7 @@ impl Sandbox {
         options: &[&str],
     ) -> Result<Self, String> {
         let host = Host::start().map_err(|error| error.to_string())?;
-        let mut tool = step_on(&host, name, step, options, &HELD);
-        // What the tool's caller has, and the command may or may not get.
-        tool.env("CALLERS_SECRET", "s3cret");
-        leak_a_directory(&mut tool);
-        let mut tool = tool
+        let mut tool = step_on(&host, name, step, options, &HELD)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -107,22 +95,6 @@ impl Drop for Sandbox {
     }
 }
 
-/// Leaves the host's root directory open, as a careless caller does.
-fn leak_a_directory(tool: &mut Command) {
-    let root = fs::File::open("/").expect("the root directory");
-    let leak = move || {
-        // SAFETY: dup2(2) touches no memory. The number is nobody's: this
-        // child has the standard three and what the test harness opened,
-        // which execve(2) is about to close.
-        match unsafe { libc::dup2(root.as_raw_fd(), LEAKED) } {
-            -1 => Err(std::io::Error::last_os_error()),
-            _ => Ok(()),
-        }
-    };
-    // SAFETY: dup2(2) is async-signal-safe.
-    unsafe { tool.pre_exec(leak) };
-}
-
 /// The call of `program` as `step` is called, to run `command`.
 pub fn step_on(
     host: &Host,
@@ -143,19 +115,10 @@ pub fn step_in(
     options: &[&str],
     command: &[&str],
 ) -> Command {
-    let mut options = options.to_vec();
-    let has_jail = step.lineage().iter().any(|s| s.name == "02-jail");
-    if has_jail && host.ids() == Ids::RootOnly {
-        options.extend(["--user", "0"]); // Nobody else exists there.
-    }
-    let mut call = host.command("setpriv");
-    match host.ids() {
-        Ids::RootOnly => call.arg("--keep-groups"),
-        // Whoever is in this group may read and write the disks.
-        Ids::All | Ids::Range => call.args(["--groups", DISK]),
-    };
-    call.arg("--").arg(program(name));
-    call.args(step.arguments(&options, rootfs, command));
+    let mut all = step.options_on(host);
+    all.extend(options);
+    let mut call = host.careless_command(program(name));
+    call.args(step.arguments(&all, rootfs, command));
     call
 }
 
@@ -167,29 +130,6 @@ pub fn field(text: &str, name: &str) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// The youngest of a line of only children: the tool under test is the child
-/// of nsenter, and its command is its child in turn.
-fn last_descendant(pid: u32) -> u32 {
-    match children(pid).last() {
-        Some(child) => last_descendant(*child),
-        None => pid,
-    }
-}
-
-/// The one process that `pid` started.
-pub fn only_child(pid: u32) -> i32 {
-    match children(pid).as_slice() {
-        [child] => *child as i32,
-        several => panic!("{pid} has the children {several:?}"),
-    }
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let children = fs::read_to_string(&path).unwrap_or_default();
-    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
 }
 
 fn identity(path: &str) -> (u64, u64) {

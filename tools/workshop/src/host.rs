@@ -19,6 +19,9 @@ use process::{Call, Error, Result};
 const INIT: &str =
     "hostname host; echo ready; exec env --ignore-signal=CHLD cat";
 
+/// A group whose members may read and write the disks.
+const DISK: &str = "6";
+
 /// A running pretend host. Dropping it ends every process inside.
 #[derive(Debug)]
 pub struct Host {
@@ -94,6 +97,45 @@ impl Host {
         command
     }
 
+    /// The same, as a careless caller starts it: in the group `disk`, with a
+    /// secret in a small environment, and with the root directory left open.
+    /// What of that the program gets is what a step is asked.
+    pub fn careless_command(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+    ) -> Command {
+        let groups = match self.ids {
+            Ids::RootOnly => "--keep-groups".into(), // There is no other.
+            Ids::All | Ids::Range => format!("--groups={DISK}"),
+        };
+        let mut command = self.command("sh");
+        command.args(["-c", "exec 9</; exec setpriv \"$@\"", "sh", &groups]);
+        command.env_clear().envs([
+            ("PATH", process::DEFAULT_PATH),
+            ("HOME", "/root"),
+            ("CALLERS_SECRET", "s3cret"),
+        ]);
+        command.arg("--").arg(program);
+        command
+    }
+
+    /// By which number `pid`, a number on the real host, is known inside.
+    pub fn number_of(&self, pid: u32) -> Result<String> {
+        // One number for each level of pid namespaces: proc_pid_status(5).
+        let numbers = |pid: u32| -> Result<Vec<String>> {
+            let path = format!("/proc/{pid}/status");
+            let status = std::fs::read_to_string(&path)
+                .call(format_args!("open({path:?})"))?;
+            let line = status.lines().find_map(|l| l.strip_prefix("NSpid:"));
+            let line = line.unwrap_or_default();
+            Ok(line.split_whitespace().map(str::to_owned).collect())
+        };
+        let level = numbers(self.init)?.len();
+        numbers(pid)?.into_iter().nth(level.saturating_sub(1)).ok_or_else(
+            || Error::new(format_args!("process {pid} is not on this host")),
+        )
+    }
+
     /// Ends every process inside.
     pub fn stop(&mut self) {
         // The first process reads the end of its input and ends; the kernel
@@ -140,11 +182,27 @@ fn refusal(unshare: Child) -> Error {
 }
 
 /// The one process that `parent` started.
-fn only_child(parent: u32) -> Result<u32> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let children =
-        std::fs::read_to_string(&path).call(format_args!("open({path:?})"))?;
-    children.trim().parse().map_err(|_| {
-        Error::new(format_args!("{path} holds {children:?}, not one pid"))
-    })
+pub fn only_child(parent: u32) -> Result<u32> {
+    match children(parent).as_slice() {
+        [child] => Ok(*child),
+        several => Err(Error::new(format_args!(
+            "process {parent} has the children {several:?}, not one"
+        ))),
+    }
+}
+
+/// The youngest of a line of last children: a step that was started inside is
+/// the child of nsenter(1), and its command is its child in turn.
+pub fn last_descendant(pid: u32) -> u32 {
+    match children(pid).last() {
+        Some(child) => last_descendant(*child),
+        None => pid,
+    }
+}
+
+/// None, if there is no such process.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = std::fs::read_to_string(path).unwrap_or_default();
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }

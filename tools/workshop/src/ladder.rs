@@ -9,6 +9,8 @@ use std::path::Path;
 
 use process::{Error, Result};
 
+use crate::host::{Host, Ids};
+
 /// One step of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -37,7 +39,13 @@ pub const LADDER: &[Step] = &[
         name: "01-chroot",
         builds_on: Some("00-process"),
         takes_rootfs: true,
-        isolates: &[("root", "private"), ("environment", "limited")],
+        isolates: &[
+            ("root", "private"),
+            ("working-directory", "private"),
+            ("devices", "private"),
+            ("kernel-interfaces", "private"),
+            ("environment", "limited"),
+        ],
         contains: &["read-host-file"],
     },
     Step {
@@ -48,8 +56,8 @@ pub const LADDER: &[Step] = &[
             ("user", "private"),
             ("groups", "private"),
             ("capabilities", "private"),
-            ("no-new-privs", "private"),
-            ("files-open", "limited"),
+            ("no-new-privs", "limited"),
+            ("files-open", "private"),
             ("rlimits", "limited"),
         ],
         contains: &[
@@ -99,6 +107,15 @@ impl Step {
         let mut line = self.base().map(Step::lineage).unwrap_or_default();
         line.extend(Step::find(self.name));
         line
+    }
+
+    /// The options that the step needs on this pretend host.
+    pub fn options_on(&self, host: &Host) -> Vec<&'static str> {
+        let has_jail = self.lineage().iter().any(|s| s.name == "02-jail");
+        match host.ids() {
+            Ids::RootOnly if has_jail => vec!["--user", "0"],
+            _ => vec![],
+        }
     }
 
     /// The arguments that run `command` in this step.

@@ -1,10 +1,13 @@
 //! The learner's and teacher's command, and what the tests share with it.
 
+pub mod book;
 pub mod clean;
+pub mod demo;
 pub mod doctor;
 pub mod host;
 pub mod ladder;
 pub mod linker;
+pub mod matrix;
 pub mod mountinfo;
 pub mod packages;
 pub mod planted;

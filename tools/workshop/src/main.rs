@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use workshop::{clean, doctor, planted, setup, test};
+use workshop::{book, clean, demo, doctor, matrix, planted, setup, test};
 
 /// The container workshop: build a container, a system call at a time.
 #[derive(Debug, clap::Parser)]
@@ -14,19 +14,25 @@ struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Demo(demo::Options),
     Setup(setup::Options),
     Doctor(doctor::Options),
+    Matrix(matrix::Options),
     Test(test::Options),
     Planted(planted::Options),
+    Book(book::Options),
     Clean(clean::Options),
 }
 
 fn main() -> ExitCode {
     process::main(|options: &Options| match &options.command {
+        Command::Demo(options) => demo::run(options),
         Command::Setup(options) => setup::run(options),
         Command::Doctor(options) => doctor::run(options),
+        Command::Matrix(options) => matrix::run(options),
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
+        Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
     })
 }
