@@ -103,18 +103,39 @@ fn a_liar_gets_no_column() {
 }
 
 #[test]
-fn the_tables_are_those_of_the_book() {
+fn the_tables_are_those_of_the_book_and_the_readme() {
     if ids() != Ids::All {
         support::skip!("the book's tables were measured by root", "sudo");
     }
-    let isolation = matrix::measure("RESOURCE", matrix::isolation);
-    let attacks = matrix::measure("ATTACK", matrix::attacks);
-    insta::with_settings!({
-        snapshot_path => "snapshots/matrix",
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, {
-        insta::assert_snapshot!("isolation", isolation.expect("a table"));
-        insta::assert_snapshot!("attacks", attacks.expect("a table"));
-    });
+    let measured = [
+        ("isolation", matrix::measure("RESOURCE", matrix::isolation)),
+        ("attacks", matrix::measure("ATTACK", matrix::attacks)),
+    ];
+    for (name, table) in measured {
+        let table = table.expect("a table").to_string();
+        readme_has(name, &table);
+        insta::with_settings!({
+            snapshot_path => "snapshots/matrix",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!(name, table);
+        });
+    }
+}
+
+/// Compares the README's table, or writes it, as insta does with snapshots.
+fn readme_has(name: &str, table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    let (begin, end) = (format!("<!-- table: {name} -->\n"), "<!-- end");
+    let (before, rest) = readme.split_once(&begin).expect("a place for it");
+    let (shown, after) = rest.split_once(end).expect("an end of it");
+    let expected = format!("```text\n{table}```\n");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|v| v == "always") {
+        let text = format!("{before}{begin}{expected}{end}{after}");
+        std::fs::write(path, text).expect("the README");
+        return;
+    }
+    assert_eq!(shown, expected, "INSTA_UPDATE=always writes the table");
 }

@@ -15,7 +15,9 @@ pub fn attacks(step: &Step) -> Result<Column> {
     let programs = repository::programs()?;
     let mut command = host.command(programs.join("attacks"));
     command.args(["against", "--format", "json"]);
-    command.arg("--rootfs").arg(&rootfs);
+    if step.takes_rootfs {
+        command.arg("--rootfs").arg(&rootfs);
+    }
     command.arg("--").arg(programs.join(step.name));
     command.args(step.arguments(&step.options_on(&host), &rootfs, &[]));
     let output = command.output().call("execve(\"nsenter\")")?;
