@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
-use process::{Call, Error, Result};
+use process::{Call, Result};
 
 use crate::ladder::Step;
-use crate::repository;
+use crate::{repository, setup};
 
 /// Run the tests: of one step, or of everything.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub struct Options {
 /// Builds what the tests need, runs them, and sums up.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let selection = match &options.step {
-        None => vec!["--workspace".to_owned()],
+        None => Vec::new(),
         Some(name) => {
             let step = Step::named(name)?;
             let file = step.name.replace('-', "_");
@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     };
     // Tests of one step also run the steps before it, and the tools.
-    must_succeed(Command::new("cargo").args(["build", "--workspace"]))?;
+    setup::ensure()?;
 
     let skips = repository::top().join("target/skipped-tests");
     fs::write(&skips, "").call(format_args!("open({skips:?})"))?;
@@ -94,10 +94,23 @@ impl Counts {
     }
 }
 
-fn must_succeed(command: &mut Command) -> Result<()> {
-    let status = command.status().call("execve(\"cargo\")")?;
-    if status.success() {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn results_of_all_programs_are_added_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests",
+            "test one ... ok",
+            "test module::two ... FAILED",
+            "test three ... ok",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored",
+        ] {
+            counts.add(line);
+        }
+        let failures = vec!["module::two".into()];
+        assert_eq!(counts, Counts { passed: 2, failed: 1, failures });
     }
-    Err(Error::new(format_args!("{command:?}: {status}")))
 }
