@@ -56,7 +56,7 @@ pub struct Canary {
     pub secret: String,
     /// The attacks that have nothing to attack here, and why.
     pub unplanted: Vec<Report>,
-    id: String,
+    pub(crate) id: String,
     host_name: OsString,
     keeper: Keeper,
     _inside: Directory,

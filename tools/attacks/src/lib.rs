@@ -33,7 +33,7 @@ use serde::Serialize;
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
 pub use outcome::{
-    Finding, Format, Outcome, Report, UNTRIED, json, print, table,
+    Claim, Finding, Format, Outcome, Report, UNTRIED, json, print, table,
 };
 pub use signals::HeldSignals;
 pub use spec::{Spec, USAGE};
@@ -121,7 +121,8 @@ pub fn find(name: &str) -> std::result::Result<&'static Attack, String> {
 }
 
 /// Runs the inside half of an attack, here and now.
-pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
+pub fn run(attack: &Attack, canary: &Spec) -> Result<Claim> {
+    let id = canary.get("id")?;
     let finding = match (attack.run)(canary) {
         Ok(finding) => finding,
         Err(error) if error.exit_code() == UNTRIED => {
@@ -133,5 +134,5 @@ pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
         // Neither the kernel nor the planter stopped it: it is we who failed.
         Err(error) => return Err(error),
     };
-    Ok(Report::new(attack.name, finding))
+    Ok(Claim { id, report: Report::new(attack.name, finding) })
 }

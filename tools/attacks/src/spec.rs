@@ -4,7 +4,7 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `id` | name of the canary: of its process, its socket, the host |
+//! | `id` | name of the canary: of its process, its socket, the host; reports repeat it |
 //! | `file` | path of the secret file on the host |
 //! | `inside` | path, in the sandbox, of a directory to attack from |
 //! | `uid`, `gid` | an ordinary user |

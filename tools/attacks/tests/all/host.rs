@@ -136,7 +136,7 @@ impl Host {
     }
 
     /// What takes more than the planter may be allowed.
-    fn is_hard(&self, name: &str) -> bool {
+    pub(crate) fn is_hard(&self, name: &str) -> bool {
         match self.root {
             Root::Real => ["mknod-disk", "open-by-handle"].contains(&name),
             Root::Mapped => {
