@@ -17,6 +17,7 @@ mod handles;
 mod host;
 mod ipc;
 mod keeper;
+mod loop_device;
 mod mounts;
 mod network;
 mod outcome;
@@ -82,8 +83,8 @@ pub const ATTACKS: &[Attack] = {
             "follow /proc/PID/cwd into a directory of the host"),
         attack("open-by-handle", Secret, handles::open_by_handle,
             "open a file of the host by its inode, without a path"),
-        attack("mknod-disk", Comparison, devices::mknod_disk,
-            "make a device node of the host's disk and read it"),
+        attack("mknod-disk", Secret, devices::mknod_disk,
+            "make a device node of a disk of the host and read it"),
         attack("set-uid", Comparison, users::set_uid,
             "become root by a set-user-ID program"),
         attack("list-processes", Comparison, processes::list,

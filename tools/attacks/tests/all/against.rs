@@ -68,7 +68,7 @@ fn what_is_not_planted_is_untried() {
     }
 }
 
-/// Even a disk that the planter could not read.
+/// Even where no disk can be planted.
 #[test]
 fn jail_makes_no_device_nodes() {
     for host in hosts() {
@@ -79,7 +79,7 @@ fn jail_makes_no_device_nodes() {
         if host.root == Root::Mapped {
             command.args(["--user", "0"]);
         }
-        let canary = "id=canary-00000000,inside=/nodes,disk=7:0:0:00";
+        let canary = "id=canary-00000000,inside=/nodes,disk=7:0";
         command.arg(host.rootfs());
         command.args(["attacks", "run", "mknod-disk", "--canary", canary]);
         let text = text(&mut command);
@@ -132,6 +132,20 @@ fn a_mount_that_propagates_escapes() {
         step.args(["-c", script, "sh"]);
         let reports = host.against(&["leave-mount"], None, &step);
         host.expect(&reports, &["leave-mount"]);
+    }
+}
+
+/// A `/dev` of files does not learn of a new device.
+#[test]
+fn a_disk_needs_no_node_of_the_host() {
+    let script = "mount -t tmpfs none /dev &&
+        mknod /dev/null c 1 3 && mknod /dev/urandom c 1 9 &&
+        mknod /dev/loop-control c 10 237 &&
+        exec attacks against mknod-disk --format json -- 00-process";
+    for host in hosts().into_iter().filter(|host| host.root == Root::Real) {
+        let text = text(host.command("sh").args(["-c", script]));
+        assert!(text.contains("\"escaped\""), "{text}");
+        assert!(host.leftovers().is_empty());
     }
 }
 
