@@ -13,7 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use process::{Call, Error, Result};
 
 use crate::canary::{Canary, PlantOptions, Sighting, plant};
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Claim, Outcome, Report};
 use crate::signals::HeldSignals;
 use crate::{ATTACKS, Attack, Proof};
 
@@ -56,7 +56,7 @@ pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
                 return Ok(untried.clone());
             }
             let mut step = command(options, attack, &canary, &signals);
-            let claim = claim(attack, &mut step, &signals)?;
+            let claim = claim(attack, &canary, &mut step, &signals)?;
             let seen = canary.witness()?;
             Ok(judge(attack, claim, &seen, &canary.secret))
         })
@@ -113,6 +113,7 @@ fn path_with_us() -> OsString {
 /// What the inside half says.
 fn claim(
     attack: &Attack,
+    canary: &Canary,
     step: &mut Command,
     signals: &HeldSignals,
 ) -> Result<Report> {
@@ -132,11 +133,20 @@ fn claim(
         return failed(format!("no answer after {TIMEOUT:?}: killed"));
     };
     let (stdout, stderr) = (read(&mut stdout)?, read(&mut stderr)?);
-    match serde_json::from_str::<Report>(stdout.trim()) {
-        Ok(report) if report.attack == attack.name && !is_steps_own(status) => {
-            Ok(report)
+    match serde_json::from_str::<Claim>(stdout.trim()) {
+        Ok(claim) if is_steps_own(status) => {
+            failed(format!("{status}, and yet a report: {:?}", claim.report))
         }
-        _ => failed(format!("{status}, and no report: {}", stderr.trim())),
+        Ok(claim) if claim.id != canary.id => failed(format!(
+            "the id of a report is {:?} instead of {:?}: did another program \
+             print it, or an `attacks` of another version?",
+            claim.id, canary.id
+        )),
+        Ok(claim) if claim.report.attack != attack.name => {
+            failed(format!("a report of {:?}", claim.report.attack))
+        }
+        Ok(claim) => Ok(claim.report),
+        Err(_) => failed(format!("{status}, and no report: {}", stderr.trim())),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::directory::{Directory, set_mode};
 use crate::keeper::{Keeper, Settings};
+use crate::loop_device::LoopDevice;
 use crate::outcome::{Outcome, Report};
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
 use crate::{devices, handles, host, ipc, mounts, network, users};
@@ -56,9 +57,10 @@ pub struct Canary {
     pub secret: String,
     /// The attacks that have nothing to attack here, and why.
     pub unplanted: Vec<Report>,
-    id: String,
+    pub(crate) id: String,
     host_name: OsString,
     keeper: Keeper,
+    _disk: Option<LoopDevice>,
     _inside: Directory,
     _outside: Directory,
 }
@@ -73,7 +75,8 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
 
     let outside = plant_outside(&id, &secret, &mut spec)?;
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
-    let unplanted = plant_optional(&outside, &inside, &mut spec)?;
+    let (disk, unplanted) =
+        plant_optional(&secret, options, &outside, &inside, &mut spec)?;
     // Last: nobody may put a symbolic link where we are about to write.
     set_mode(&inside.path, 0o1777)?;
     plant_memory(&secret, &mut spec)?;
@@ -85,6 +88,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
         id,
         host_name,
         keeper,
+        _disk: disk,
         _inside: inside,
         _outside: outside,
     })
@@ -125,21 +129,26 @@ fn plant_inside(
     Ok(directory)
 }
 
-/// What can't be planted everywhere. Gives the attacks that can't be tried
-/// for want of it.
+/// What can't be planted everywhere. Gives the disk, if there is one, and the
+/// attacks that can't be tried for want of something.
 fn plant_optional(
+    secret: &str,
+    options: &PlantOptions,
     outside: &Directory,
     inside: &Directory,
     spec: &mut Spec,
-) -> Result<Vec<Report>> {
+) -> Result<(Option<LoopDevice>, Vec<Report>)> {
     let seen_as: PathBuf = spec.get("inside")?;
     let handle = handles::plant(&outside.path.join("secret"));
-    let disk = devices::plant(&inside.path);
+    let has_rootfs = options.rootfs.is_some();
+    let mut disk = None;
+    let device = devices::plant(spec, secret, &inside.path, has_rootfs)
+        .map(|planted| disk.insert(planted).device);
     let helper = users::plant(&inside.path);
     let mut unplanted = Vec::new();
     for (attack, key, value) in [
         ("open-by-handle", "handle", handle.map(|handle| handle.to_string())),
-        ("mknod-disk", "disk", disk.map(|disk| disk.to_string())),
+        ("mknod-disk", "disk", device.map(|device| device.to_string())),
         (
             "set-uid",
             "helper",
@@ -154,7 +163,7 @@ fn plant_optional(
             }
         }
     }
-    Ok(unplanted)
+    Ok((disk, unplanted))
 }
 
 fn plant_memory(secret: &str, spec: &mut Spec) -> Result<()> {

@@ -1,125 +1,108 @@
 //! Attacks through devices: what a file system hides, the disk below it has.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::str::FromStr;
 
 use nix::sys::stat::{Mode, SFlag, mknod};
 use process::{Call, Error, Result};
 
+use crate::loop_device::LoopDevice;
 use crate::outcome::{Finding, Outcome};
-use crate::spec::{Spec, from_hex, to_hex};
+use crate::paths::read_from;
+use crate::spec::Spec;
 
-/// Bytes of the disk that are compared.
-const LENGTH: usize = 16;
+/// Where a device node may be allowed if it is not where the attack is from:
+/// these are often writable, or without the mount option nodev.
+const ELSEWHERE: [&str; 2] = ["/dev", "/tmp"];
 
-/// Where to look for some that tell this disk from others: the start, where
-/// XFS has its name, and the UUID of ext2 to ext4, which leave the start
-/// empty.
-const PLACES: [u64; 2] = [0, 0x468];
-
-/// Makes a device node of the host's disk, and reads it: mknod(2).
+/// Makes a device node of a disk of the host, and reads it: mknod(2).
 ///
 /// A device node is two numbers in a directory; who may make one, and open
 /// it, has the device: CAP_MKNOD, and no device cgroup. The disk holds every
 /// file of the host, whatever root directory or mounts are in between.
 pub(crate) fn mknod_disk(canary: &Spec) -> Result<Finding> {
-    let disk: Disk = canary.get_if_planted("disk")?;
-    let bytes = disk.read(&canary.inside()?).or_else(|error| {
-        // These are often writable where the rest is not.
-        let places = ["/dev", "/tmp"].map(Path::new);
-        places.into_iter().find_map(|place| disk.read(place).ok()).ok_or(error)
-    })?;
-    Ok(disk.judge(&bytes))
+    let device: Device = canary.get_if_planted("disk")?;
+    let bytes = device.read(&node(canary)?, &canary.inside()?, &ELSEWHERE)?;
+    canary.judge(&bytes, format_args!("disk {device}"))
 }
 
-/// What is on the disk of the host's root directory, for SPEC: if that is a
-/// disk, and can be read from `directory`. What fails outside proves nothing
-/// inside.
-pub(crate) fn plant(directory: &Path) -> Result<Disk> {
-    let device = fs::metadata("/").call("stat(\"/\")")?.dev();
-    if libc::major(device) == 0 {
-        return Err(Error::new("the host's root is on no block device"));
+/// Plants a disk with the secret, where a device node of it can be made and
+/// read. What fails outside proves nothing inside.
+///
+/// The host's own disk is left alone: it may be out of reach even of root, or
+/// there is none, and what is on it is nobody's business.
+pub(crate) fn plant(
+    canary: &Spec,
+    secret: &str,
+    inside: &Path,
+    has_rootfs: bool,
+) -> Result<LoopDevice> {
+    let node = node(canary)?;
+    let disk = LoopDevice::make(&node, secret, inside)?;
+    // A sandbox with another root directory has not these, but its own.
+    let elsewhere = if has_rootfs { &[][..] } else { &ELSEWHERE };
+    let bytes = disk.device.read(&node, inside, elsewhere)?;
+    match canary.judge(&bytes, "")?.0 {
+        Outcome::Escaped => Ok(disk),
+        _ => Err(Error::new(format_args!(
+            "disk {} is another than ours",
+            disk.device
+        ))),
     }
-    for offset in PLACES {
-        let mut disk = Disk { device, offset, bytes: Vec::new() };
-        disk.bytes = disk.read(directory)?;
-        if disk.bytes.iter().any(|byte| *byte != 0) {
-            return Ok(disk);
-        }
+}
+
+/// The name of the device node: nobody else's, in a directory of others.
+fn node(canary: &Spec) -> Result<String> {
+    Ok(format!("attacks-{}-disk", canary.get::<String>("id")?))
+}
+
+/// The number of a block device, `MAJOR:MINOR` in SPEC.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Device(pub(crate) libc::dev_t);
+
+impl Device {
+    /// Reads as much as the secret is long, through a node in `directory` or
+    /// else `elsewhere`.
+    fn read(
+        self,
+        node: &str,
+        directory: &Path,
+        elsewhere: &[&str],
+    ) -> Result<Vec<u8>> {
+        let mut disk = self.open(&directory.join(node)).or_else(|error| {
+            let mut nodes =
+                elsewhere.iter().map(|place| Path::new(place).join(node));
+            nodes.find_map(|node| self.open(&node).ok()).ok_or(error)
+        })?;
+        read_from(&mut disk, Path::new(node))
     }
-    Err(Error::new("the disk is empty where file systems have their names"))
-}
 
-/// A piece of a disk.
-#[derive(Debug)]
-pub(crate) struct Disk {
-    device: libc::dev_t,
-    offset: u64,
-    bytes: Vec<u8>,
-}
-
-impl Disk {
-    /// Reads the piece through a node that is made for it in `directory`.
-    fn read(&self, directory: &Path) -> Result<Vec<u8>> {
-        let node = directory.join("attacks-canary-disk");
-        let call = format!(
-            "mknod({node:?}, {}:{})",
-            libc::major(self.device),
-            libc::minor(self.device)
-        );
-        mknod(&node, SFlag::S_IFBLK, Mode::S_IRUSR, self.device).call(call)?;
-        let disk = File::open(&node).call(format_args!("open({node:?})"));
+    /// Opens it through a node that is there for a moment.
+    pub(crate) fn open(self, node: &Path) -> Result<File> {
+        let call = format!("mknod({node:?}, {self})");
+        mknod(node, SFlag::S_IFBLK, Mode::S_IRUSR, self.0).call(call)?;
+        let disk = File::open(node).call(format_args!("open({node:?})"));
         // Gone before anything else can fail, or be run.
-        fs::remove_file(&node).call(format_args!("unlink({node:?})"))?;
-        let (disk, mut bytes) = (disk?, vec![0; LENGTH]);
-        disk.read_exact_at(&mut bytes, self.offset)
-            .call(format_args!("pread({node:?})"))?;
-        Ok(bytes)
-    }
-
-    fn judge(&self, bytes: &[u8]) -> Finding {
-        let text = format!(
-            "the bytes at {} of disk {}:{}, {}",
-            self.offset,
-            libc::major(self.device),
-            libc::minor(self.device),
-            to_hex(bytes)
-        );
-        match bytes == self.bytes {
-            true => (Outcome::Escaped, format!("read {text}")),
-            false => {
-                (Outcome::Contained, format!("{text}, are not the host's"))
-            }
-        }
+        fs::remove_file(node).call(format_args!("unlink({node:?})"))?;
+        disk
     }
 }
 
-/// `MAJOR:MINOR:OFFSET:BYTES`.
-impl std::fmt::Display for Disk {
+impl std::fmt::Display for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (major, minor) =
-            (libc::major(self.device), libc::minor(self.device));
-        write!(f, "{major}:{minor}:{}:{}", self.offset, to_hex(&self.bytes))
+        write!(f, "{}:{}", libc::major(self.0), libc::minor(self.0))
     }
 }
 
-impl FromStr for Disk {
+impl FromStr for Device {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        let parts: Vec<_> = text.split(':').collect();
-        let [major, minor, offset, bytes] = parts.as_slice() else {
+        let (major, minor) = text.split_once(':').ok_or(())?;
+        let (Ok(major), Ok(minor)) = (major.parse(), minor.parse()) else {
             return Err(());
         };
-        Ok(Self {
-            device: libc::makedev(
-                major.parse().map_err(drop)?,
-                minor.parse().map_err(drop)?,
-            ),
-            offset: offset.parse().map_err(drop)?,
-            bytes: from_hex(bytes).ok_or(())?,
-        })
+        Ok(Self(libc::makedev(major, minor)))
     }
 }

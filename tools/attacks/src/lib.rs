@@ -17,6 +17,7 @@ mod handles;
 mod host;
 mod ipc;
 mod keeper;
+mod loop_device;
 mod mounts;
 mod network;
 mod outcome;
@@ -33,7 +34,7 @@ use serde::Serialize;
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
 pub use outcome::{
-    Finding, Format, Outcome, Report, UNTRIED, json, print, table,
+    Claim, Finding, Format, Outcome, Report, UNTRIED, json, print, table,
 };
 pub use signals::HeldSignals;
 pub use spec::{Spec, USAGE};
@@ -82,8 +83,8 @@ pub const ATTACKS: &[Attack] = {
             "follow /proc/PID/cwd into a directory of the host"),
         attack("open-by-handle", Secret, handles::open_by_handle,
             "open a file of the host by its inode, without a path"),
-        attack("mknod-disk", Comparison, devices::mknod_disk,
-            "make a device node of the host's disk and read it"),
+        attack("mknod-disk", Secret, devices::mknod_disk,
+            "make a device node of a disk of the host and read it"),
         attack("set-uid", Comparison, users::set_uid,
             "become root by a set-user-ID program"),
         attack("list-processes", Comparison, processes::list,
@@ -121,7 +122,8 @@ pub fn find(name: &str) -> std::result::Result<&'static Attack, String> {
 }
 
 /// Runs the inside half of an attack, here and now.
-pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
+pub fn run(attack: &Attack, canary: &Spec) -> Result<Claim> {
+    let id = canary.get("id")?;
     let finding = match (attack.run)(canary) {
         Ok(finding) => finding,
         Err(error) if error.exit_code() == UNTRIED => {
@@ -133,5 +135,5 @@ pub fn run(attack: &Attack, canary: &Spec) -> Result<Report> {
         // Neither the kernel nor the planter stopped it: it is we who failed.
         Err(error) => return Err(error),
     };
-    Ok(Report::new(attack.name, finding))
+    Ok(Claim { id, report: Report::new(attack.name, finding) })
 }

@@ -75,9 +75,9 @@ fn run(options: &Options) -> Result<ExitCode> {
     match options {
         Options::List { format } => list(*format),
         Options::Run { attack, canary, format } => {
-            let report = attacks::run(attack, canary)?;
-            print(std::slice::from_ref(&report), &report, *format)?;
-            Ok(report.outcome.exit_code().into())
+            let claim = attacks::run(attack, canary)?;
+            print(std::slice::from_ref(&claim.report), &claim, *format)?;
+            Ok(claim.report.outcome.exit_code().into())
         }
         Options::Plant(options) => plant(options),
         Options::Against { options, format } => {

@@ -69,6 +69,21 @@ impl Report {
     }
 }
 
+/// What the inside half prints: a report, and a sign that it did run.
+///
+/// A step that never started the attack could print a report as well. It can
+/// even read the id on the command line, so this catches who pretends without
+/// knowing whom he fools, and not who cheats on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The `id` of SPEC; empty if there is none.
+    #[serde(default)]
+    pub id: String,
+    /// The row.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
 /// How to print a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {

@@ -4,13 +4,13 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `id` | name of the canary: of its process, its socket, the host |
+//! | `id` | name of the canary: of its process, its socket, the host; reports repeat it |
 //! | `file` | path of the secret file on the host |
 //! | `inside` | path, in the sandbox, of a directory to attack from |
 //! | `uid`, `gid` | an ordinary user |
 //! | `pid`, `address` | the canary process, and where it holds the secret |
 //! | `shm` | number of a System V shared memory segment |
-//! | `disk` | what lies on the host's disk; if there is one to be read |
+//! | `disk` | `MAJOR:MINOR` of a disk of the host; if one could be planted |
 //! | `handle` | file handle of the secret file; if it has one |
 //! | `helper` | set-user-ID program; if one could be planted |
 //!

@@ -68,7 +68,7 @@ fn what_is_not_planted_is_untried() {
     }
 }
 
-/// Even a disk that the planter could not read.
+/// Even where no disk can be planted.
 #[test]
 fn jail_makes_no_device_nodes() {
     for host in hosts() {
@@ -79,7 +79,7 @@ fn jail_makes_no_device_nodes() {
         if host.root == Root::Mapped {
             command.args(["--user", "0"]);
         }
-        let canary = "id=canary-00000000,inside=/nodes,disk=7:0:0:00";
+        let canary = "id=canary-00000000,inside=/nodes,disk=7:0";
         command.arg(host.rootfs());
         command.args(["attacks", "run", "mknod-disk", "--canary", canary]);
         let text = text(&mut command);
@@ -135,26 +135,75 @@ fn a_mount_that_propagates_escapes() {
     }
 }
 
+/// A `/dev` of files does not learn of a new device.
+#[test]
+fn a_disk_needs_no_node_of_the_host() {
+    let script = "mount -t tmpfs none /dev &&
+        mknod /dev/null c 1 3 && mknod /dev/urandom c 1 9 &&
+        mknod /dev/loop-control c 10 237 &&
+        exec attacks against mknod-disk --format json -- 00-process";
+    for host in hosts().into_iter().filter(|host| host.root == Root::Real) {
+        let text = text(host.command("sh").args(["-c", script]));
+        assert!(text.contains("\"escaped\""), "{text}");
+        assert!(host.leftovers().is_empty());
+    }
+}
+
+/// What a step runs instead of `attacks run NAME --format json --canary SPEC`.
+fn script(lie: &str) -> Command {
+    let mut step = Command::new("sh");
+    step.args(["-c", &format!("id=${{6#*,id=}}; id=${{id%%,*}}; {lie}")]);
+    step
+}
+
 /// A claim is not a proof, and a step that runs nothing contains nothing.
 #[test]
 fn liars_and_failures_pass_for_nothing() {
-    let lie = r#"echo '{"attack":"read-host-file","outcome":"escaped",
-                        "evidence":"trust me"}'"#;
+    let lie = r#"echo '{"id":"'$id'","attack":"read-host-file",
+                        "outcome":"escaped","evidence":"trust me"}'"#;
     let silence = "echo contained";
-    let failure = r#"echo '{"attack":"read-host-file","outcome":"contained",
+    let failure = r#"echo '{"id":"'$id'","attack":"read-host-file",
+                            "outcome":"contained",
                             "evidence":"I did not run it"}'; exit 125"#;
-    let other = r#"echo '{"attack":"set-uid","outcome":"contained",
-                          "evidence":"another attack"}'"#;
+    let other = r#"echo '{"id":"'$id'","attack":"set-uid",
+                          "outcome":"contained","evidence":"another"}'"#;
     let missing = "exec /no/such/program";
+    let cases = [
+        (lie, "claimed without proof: trust me"),
+        (silence, "no report"),
+        (failure, "exit status: 125, and yet a report"),
+        (other, "a report of \"set-uid\""),
+        (missing, "exit status: 127, and no report"),
+    ];
     for host in hosts() {
-        for script in [lie, silence, failure, other, missing] {
-            let mut step = Command::new("sh");
-            step.args(["-c", script]);
+        for (lie, evidence) in cases {
+            let step = script(lie);
             let [report] = &host.against(&["read-host-file"], None, &step)[..]
             else {
                 panic!("one attack has one report")
             };
             assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+            assert!(report.evidence.contains(evidence), "{report:?}");
+        }
+    }
+}
+
+/// Whatever attack it is told to run, it never runs one.
+#[test]
+fn a_report_without_the_canarys_id_is_no_sign_of_life() {
+    let report = r#""attack":"'$2'","outcome":"contained",
+                    "evidence":"open(\"/tmp/attacks-'$id'/secret\"): ENOENT""#;
+    for host in hosts() {
+        for id in ["", r#""id":"canary-00000000","#, r#""id":"","#] {
+            let step = script(&format!("echo '{{{id}{report}}}'"));
+            for report in host.against(&[], None, &step) {
+                if report.outcome == Outcome::Untried {
+                    assert!(host.is_hard(&report.attack), "{report:?}");
+                    continue;
+                }
+                assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+                assert!(report.evidence.contains("the id"), "{report:?}");
+            }
         }
     }
 }

@@ -6,10 +6,14 @@ use crate::host::{Host, hosts, program, text};
 /// tells what is left.
 fn left_after(host: &Host, end: &str) -> String {
     let script = format!(
+        // A directory of its own: what another planter has printed must not
+        // be taken for the SPEC of this one before it has printed any.
         "hostname before
+        cd $(mktemp -d)
         mkfifo input; exec 3<>input
         attacks plant --rootfs $1 <input 3<&- >output 2>/dev/null & planter=$!
         until spec=$(grep id= output); do sleep 0.02; done
+        id=${{spec#*,id=}}; id=${{id%%,*}}
         for attack in rename-host leave-mount signal-process; do
             01-chroot $1 attacks run $attack --canary \"$spec\" >/dev/null
         done
@@ -22,6 +26,7 @@ fn left_after(host: &Host, end: &str) -> String {
             echo segments $(tail -n +2 /proc/sysvipc/shm | wc -l)
             echo processes $(cat /proc/[0-9]*/comm | grep -c canary-)
             echo sockets $(grep -c canary- /proc/net/unix)
+            echo disks $(cat /sys/block/loop*/loop/backing_file | grep -c $id)
         }}
         # A process that is killed takes its time to give everything back.
         for _ in $(seq 100); do
@@ -30,14 +35,10 @@ fn left_after(host: &Host, end: &str) -> String {
         left"
     );
     let mut command = host.command("sh");
-    command
-        .args(["-c", &script, "sh"])
-        .arg(host.rootfs())
-        .current_dir(host.tmp());
-    text(&mut command)
+    text(command.args(["-c", &script, "sh"]).arg(host.rootfs()))
 }
 
-const NOTHING: &str = "mounts 0\nsegments 0\nprocesses 0\nsockets 0\n";
+const NOTHING: &str = "mounts 0\nsegments 0\nprocesses 0\nsockets 0\ndisks 0\n";
 
 #[test]
 fn end_of_input_leaves_nothing() {
@@ -64,7 +65,6 @@ fn sigterm_and_sigint_leave_nothing() {
             assert!(left.contains("name before\n"), "{left}");
             assert!(left.contains(NOTHING), "{left}");
             assert!(host.leftovers().is_empty());
-            std::fs::remove_file(host.tmp().join("input")).unwrap();
         }
     }
 }
