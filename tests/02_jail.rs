@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::assert::OutputAssertExt;
-use support::{Sandbox, isolates, isolates_with, program, refuses};
+use support::{Sandbox, Verdict, isolates, isolates_with, program, refuses};
 use support::{rootfs, same, step_on, still_shares};
 use workshop::host::{Host, Ids};
 use workshop::ladder::Step;
@@ -42,12 +42,19 @@ fn standard_three() -> Vec<String> {
 
 #[test]
 fn all_five_capability_sets_are_empty() {
-    isolates("02-jail", |sandbox| {
-        for set in CAPABILITY_SETS {
-            same(sandbox.status(set).as_str(), NONE)?;
-        }
-        Ok(())
-    });
+    isolates("02-jail", no_capabilities);
+}
+
+#[test]
+fn root_in_the_jail_has_no_capability_either() {
+    isolates_with("02-jail", &["--user", "0"], no_capabilities);
+}
+
+fn no_capabilities(sandbox: &Sandbox) -> Verdict {
+    for set in CAPABILITY_SETS {
+        same(sandbox.status(set).as_str(), NONE)?;
+    }
+    Ok(())
 }
 
 #[test]
