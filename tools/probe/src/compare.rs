@@ -44,6 +44,9 @@ pub enum Rule {
     Identity,
     /// The scope decides alone; the values may change from second to second.
     Scope,
+    /// As `Scope`, by the file system that shows it. Where none is mounted,
+    /// what system calls reach decides: the namespace.
+    Mounted,
     /// All that the reference has is `shared`, some is `limited`, nothing is
     /// `private`.
     Collection,
@@ -75,7 +78,11 @@ fn judge(
         let mine = known(report, name, "here")?;
         Ok((mine, known(reference, name, "in the reference")?))
     };
-    let judged = match (resource.rule, resource.within) {
+    let rule = match resource.rule {
+        Rule::Mounted if both(resource.name).is_err() => Rule::Scope,
+        rule => rule,
+    };
+    let judged = match (rule, resource.within) {
         // Its own value may be out of reach: the namespace says enough.
         (Rule::Scope, Some(namespace)) => both(namespace)
             .and_then(|(mine, theirs)| Rule::Identity.judge(mine, theirs)),
@@ -117,7 +124,7 @@ impl Rule {
                     .into())
             }
             _ if !one_scope => Ok(Verdict::Private),
-            Self::Scope => Ok(Verdict::Shared),
+            Self::Scope | Self::Mounted => Ok(Verdict::Shared),
             _ => self.judge_values(&mine.value, &theirs.value),
         }
     }

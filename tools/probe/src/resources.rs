@@ -87,7 +87,7 @@ pub const RESOURCES: &[Resource] = &[
     row("sysv-ipc", "System V shared memory, semaphores, message queues",
         Rule::Scope, ipc::system_v).within("ns-ipc"),
     row("mqueues", "POSIX message queues in /dev/mqueue",
-        Rule::Scope, ipc::message_queues).within("ns-ipc"),
+        Rule::Mounted, ipc::message_queues).within("ns-ipc"),
 
     row("id-maps", "user and group id maps",
         Rule::Identity, users::id_maps),
