@@ -11,7 +11,7 @@ use anyhow::{Error, Result, anyhow, bail};
 use crate::kit::Kit;
 use crate::lines::{Place, lines};
 use crate::session::Marks;
-use crate::{figure, listing, man, new, teach};
+use crate::{figure, listing, man, new, parts, render, teach};
 
 /// For whom the book is made: the teacher's has minutes and notes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,6 +121,7 @@ fn expand_directive(kit: &Kit, directive: &str) -> Result<String> {
         "recipe-diff" => listing::recipe_diff(kit, rest),
         "new" => new::table(kit, rest),
         "figure" => figure::directive(kit, rest),
+        "schedule" => parts::table(&render::chapters(kit)?),
         _ => bail!("there is no directive {{{{#{name}}}}}"),
     }
 }

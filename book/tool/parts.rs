@@ -66,10 +66,29 @@ pub(crate) fn schedule(chapters: &[Chapter]) -> Result<String> {
         writeln!(out, "{:<24}{full:>8}{fast:>8}", name.display())?;
         all = Minutes { full: all.full + full, fast: all.fast + fast };
     }
-    let hours = |minutes| format!("{}:{:02}", minutes / 60, minutes % 60);
     let (full, fast) = (hours(all.full), hours(all.fast));
     writeln!(out, "{:<24}{full:>8}{fast:>8}", "in hours")?;
     Ok(out)
+}
+
+/// `{{#schedule}}`: the same for the reader, as a table of links.
+pub(crate) fn table(chapters: &[Chapter]) -> Result<String> {
+    let mut out = "| chapter | full | fast |\n| --- | --: | --: |\n".to_owned();
+    let mut all = Minutes::default();
+    for Chapter { path, text } in chapters {
+        let Minutes { full, fast } = total(&sections(text)?);
+        let title = text.lines().find_map(|line| line.strip_prefix("# "));
+        let (title, path) = (title.unwrap_or("?"), path.display());
+        writeln!(out, "| [{title}]({path}) | {full} | {fast} |")?;
+        all = Minutes { full: all.full + full, fast: all.fast + fast };
+    }
+    let (full, fast) = (hours(all.full), hours(all.fast));
+    writeln!(out, "| in hours | {full} | {fast} |")?;
+    Ok(out)
+}
+
+fn hours(minutes: u32) -> String {
+    format!("{}:{:02}", minutes / 60, minutes % 60)
 }
 
 #[cfg(test)]
@@ -120,5 +139,8 @@ mod tests {
         let out = schedule(&[one(), one()]).unwrap();
         assert!(out.contains("00-a                          60       0\n"));
         assert!(out.ends_with("in hours                    2:00    0:00\n"));
+        let text = format!("# A\n{text}");
+        let table = table(&[Chapter { path: "00-a.md".into(), text }]).unwrap();
+        assert!(table.contains("\n| [A](00-a.md) | 60 | 0 |\n"), "{table}");
     }
 }
