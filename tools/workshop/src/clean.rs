@@ -56,7 +56,8 @@ const KINDS: &[Find] =
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
     // `workshop setup` may be making what looks like a leftover.
-    let _lock = repository::lock()?;
+    // Who only looks disturbs nobody, and may not be able to lock.
+    let _lock = (!options.dry_run).then(repository::lock).transpose()?;
     let (mut found, mut failures) = (0, Vec::new());
     for find in KINDS {
         for leftover in find(&Place::here())? {

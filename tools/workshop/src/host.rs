@@ -13,25 +13,26 @@ use nix::unistd::{Uid, geteuid};
 use process::{Call, Error, Result};
 
 /// What the first process of the pretend host does. It gives the host a /dev
-/// and a name of its own and says that all is ready. Then it lives as long as
+/// and a name of its own (`mount -n`, since there is no writing down what is
+/// mounted for others) and says that all is ready. Then it lives as long as
 /// somebody holds the other end of its standard input, so that it can't
 /// outlive a test that was killed. With SIGCHLD ignored the kernel removes
 /// orphans as an init would (NOTES in wait(2)).
 const INIT: &str = "
 set -e
-mount -t tmpfs -o mode=755 dev /mnt
+mount -n -t tmpfs -o mode=755 dev /mnt
 for node in full loop-control null random tty urandom zero; do
     [ -e /dev/$node ] || continue
     : > /mnt/$node
-    mount --bind /dev/$node /mnt/$node
+    mount -n --bind /dev/$node /mnt/$node
 done
 mkdir /mnt/mqueue /mnt/pts /mnt/shm
-mount -t mqueue mqueue /mnt/mqueue
-mount -t tmpfs -o mode=1777 shm /mnt/shm
-mount --rbind /dev/pts /mnt/pts
+mount -n -t mqueue mqueue /mnt/mqueue
+mount -n -t tmpfs -o mode=1777 shm /mnt/shm
+mount -n --rbind /dev/pts /mnt/pts
 ln -s pts/ptmx /mnt/ptmx
 ln -s /proc/self/fd /mnt/fd
-mount --move /mnt /dev
+mount -n --move /mnt /dev
 hostname host
 echo ready
 exec env --ignore-signal=CHLD cat

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{book, clean, demo, doctor, matrix, planted, setup, test};
 
 /// The container workshop: build a container, a system call at a time.
@@ -25,6 +26,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // `workshop matrix | head`: end when nobody reads on. Rust's runtime
+    // ignores the signal, and a failed `println!` would panic.
+    //
+    // SAFETY: SIG_DFL is no handler, which alone could do harm here.
+    if let Err(errno) = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) } {
+        eprintln!("workshop: signal(SIGPIPE, SIG_DFL): {errno}");
+    }
     process::main(|options: &Options| match &options.command {
         Command::Demo(options) => demo::run(options),
         Command::Setup(options) => setup::run(options),
