@@ -108,8 +108,9 @@ struct RootfsCopy(PathBuf);
 
 impl RootfsCopy {
     fn new(name: &str) -> Self {
-        let copy = rootfs().with_file_name(format!(".test-{name}"));
-        let _ = std::fs::remove_dir_all(&copy); // Of a test that was killed.
+        // By this name `workshop clean` finds it, should the test be killed.
+        let name = format!(".{name}.{}", std::process::id());
+        let copy = rootfs().with_file_name(name);
         let mut cp = Command::new("cp");
         let status = cp.arg("-a").arg(rootfs()).arg(&copy).status();
         assert!(status.expect("cp").success(), "cp -a to {copy:?} failed");

@@ -48,8 +48,8 @@ struct Leftover {
 /// Looks for one kind of leftover.
 type Find = fn(&Place) -> Result<Vec<Leftover>>;
 
-/// The order matters: a process keeps a mount
-/// busy, and a directory must not be removed with what is mounted in it.
+/// The order matters: a process keeps a mount busy, and a directory must not
+/// be removed with what is mounted in it.
 const KINDS: &[Find] =
     &[processes::find, mounts::find, canaries::find, half_made::find];
 

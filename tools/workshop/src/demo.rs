@@ -83,8 +83,7 @@ struct Secret(PathBuf);
 
 impl Secret {
     fn write() -> Result<Self> {
-        let name = format!("workshop-demo-{}", std::process::id());
-        let path = env::temp_dir().join(name);
+        let path = repository::top().join("target/secret-of-the-host");
         fs::write(&path, "a secret of the host\n")
             .call(format_args!("open({path:?})"))?;
         Ok(Self(path))
