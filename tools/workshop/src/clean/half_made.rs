@@ -1,4 +1,4 @@
-//! Root file systems whose script was killed.
+//! Root file systems whose maker was killed.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use process::Result;
 use super::directories::{self, directories_in, name_of};
 use super::{Leftover, Place};
 
-/// What the scripts were working on.
+/// What scripts and tests were working on.
 pub(super) fn find(place: &Place) -> Result<Vec<Leftover>> {
     Ok(directories_in(&place.rootfs)?
         .into_iter()
-        .filter(|path| maker(name_of(path)).is_some_and(|pid| !is_script(pid)))
+        .filter(|path| maker(name_of(path)).is_some_and(|pid| !is_at_work(pid)))
         .map(|path| directories::leftover("half-made root file system", path))
         .collect())
 }
@@ -22,10 +22,11 @@ fn maker(name: &str) -> Option<u32> {
     pid.parse().ok().filter(|_| !name.is_empty())
 }
 
-/// Whether the process is there, and one that could be making it.
-fn is_script(pid: u32) -> bool {
+/// Whether the process is there, and one that could be making it: a script,
+/// or a test, which works on a copy.
+fn is_at_work(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cmdline"))
-        .is_ok_and(|words| words.contains(".sh"))
+        .is_ok_and(|words| words.contains(".sh") || words.contains("/deps/"))
 }
 
 #[cfg(test)]
