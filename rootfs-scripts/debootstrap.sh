@@ -24,6 +24,7 @@ find_mirror() {
     command -v apt-get >/dev/null ||
         fail "this machine has no apt to say where packages are" \
             "host.sh and busybox.sh work on any distribution"
+    # shellcheck source=/dev/null
     own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME-}")
     # shellcheck disable=SC2016 # The variables are apt's, not the shell's.
     mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME) $(RELEASE)' \
