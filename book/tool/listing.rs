@@ -100,6 +100,7 @@ fn language(path: &str) -> &'static str {
         Some("sh") => "bash",
         Some("toml") => "toml",
         Some("json") => "json",
+        Some("patch") => "diff",
         _ => "text",
     }
 }

@@ -11,8 +11,10 @@ use workshop::ladder::Step;
 
 use super::{program, rootfs};
 
-/// The command that is held: a shell that says it is there, then waits.
-const HELD: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
+/// The command that is held: a shell that says it is there, then waits for
+/// the end of its input. It must not execute another program, for while that
+/// happens the kernel shows an empty environment.
+const HELD: [&str; 3] = ["sh", "-c", "echo ready; read -r end"];
 
 /// A command that runs inside a step, on a pretend host.
 pub struct Sandbox {
@@ -33,7 +35,7 @@ impl Sandbox {
     ) -> Result<Self, String> {
         let host = Host::start().map_err(|error| error.to_string())?;
         let mut tool = step_on(&host, name, step, options, &HELD)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| error.to_string())?;

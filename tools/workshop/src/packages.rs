@@ -74,6 +74,13 @@ const NEEDS: &[Need] = &[
         packages: ["iproute2", "iproute", "iproute2", "iproute2", "iproute2"],
     },
     Need {
+        programs: &["strace", "perl"],
+        substitute: None,
+        purpose: "the book watches system calls, and escapes, with it",
+        only_for_users: false,
+        packages: ["strace perl"; 5],
+    },
+    Need {
         programs: &["newuidmap", "newgidmap"],
         substitute: None,
         purpose: "it gives an ordinary user more than one user id",
@@ -185,8 +192,10 @@ fn run(command: &str) -> Result<bool> {
 mod tests {
     use super::*;
 
-    const ALL: &[&str] =
-        &["cc", "busybox", "unshare", "nsenter", "setpriv", "ip"];
+    const ALL: &[&str] = &[
+        "cc", "busybox", "unshare", "nsenter", "setpriv", "ip", "strace",
+        "perl",
+    ];
 
     fn with(more: &'static [&str]) -> impl Fn(&str) -> bool {
         move |program| ALL.contains(&program) || more.contains(&program)
@@ -214,7 +223,7 @@ mod tests {
         assert_eq!(
             installer(&missing(bare, false), bare).unwrap(),
             "dnf install -y gcc glibc-static busybox util-linux iproute \
-             shadow-utils"
+             strace perl shadow-utils"
         );
         assert_eq!(installer(&missing(|_| false, true), |_| false), None);
     }

@@ -50,8 +50,10 @@ const HEALTHY: &[(&str, &str)] = &[
     ("usr/bin/cc", ""),
     ("usr/bin/newgidmap", ""),
     ("usr/bin/newuidmap", ""),
+    ("usr/bin/perl", ""),
     ("usr/bin/nsenter", ""),
     ("usr/bin/setpriv", ""),
+    ("usr/bin/strace", ""),
     ("usr/bin/unshare", ""),
     ("usr/sbin/ip", ""),
 ];
