@@ -56,10 +56,11 @@ pub fn exec(
     for path in candidates(program, environment) {
         let c_path = c_string(path.as_os_str())?;
         let Err(errno) = execve(&c_path, &argv, &envp);
-        let is_absent = matches!(errno, Errno::ENOENT | Errno::ENOTDIR)
+        // In a search, what is there and won't run is worth more to know than
+        // that the next directory has nothing.
+        let is_absent = path.as_os_str() != program.as_os_str()
+            && matches!(errno, Errno::ENOENT | Errno::ENOTDIR)
             && path.symlink_metadata().is_err();
-        // What is there and won't run is worth more to know than that the
-        // next directory has nothing.
         if !is_absent && answer.1 == Errno::ENOENT {
             answer = (path, errno);
         }
@@ -139,6 +140,9 @@ fn why(path: &Path, errno: Errno, environment: &Environment) -> Option<String> {
         Errno::ENOENT => "there is no such file below the root directory \
                           that the command sees"
             .into(),
+        Errno::ENOTDIR => {
+            "a part of the path is a file, and no directory".into()
+        }
         Errno::EACCES if path.is_dir() => "it is a directory".into(),
         Errno::EACCES => "this user may not execute it (`chmod +x`), or its \
                           file system is mounted noexec"

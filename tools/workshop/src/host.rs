@@ -196,8 +196,10 @@ fn refusal(unshare: Child) -> Error {
         .wait_with_output()
         .map(|output| String::from_utf8_lossy(&output.stderr).into_owned())
         .unwrap_or_else(|error| error.to_string());
-    Error::new(format_args!("no pretend host: {}", said.trim_end()))
-        .with_hint("`cargo workshop doctor` says what is in the way")
+    Error::new(format_args!("no pretend host: {}", said.trim_end())).with_hint(
+        "`cargo workshop doctor` says what is in the way of namespaces; \
+             root needs no user namespace: sudo env PATH=\"$PATH\" …",
+    )
 }
 
 /// The one process that `parent` started.

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use process::{Call, Result};
+use nix::errno::Errno;
+use process::{Call, Hint, Result};
 
 /// The top of the repository. Cargo builds this program anew when the
 /// repository has moved.
@@ -45,7 +46,10 @@ pub fn lock() -> Result<File> {
     fs::create_dir_all(&directory)
         .call(format_args!("mkdir({directory:?})"))?;
     let path = directory.join("workshop.lock");
-    let file = File::create(&path).call(format_args!("open({path:?})"))?;
+    let file = File::create(&path).call(format_args!("open({path:?})")).hint(
+        Errno::EACCES,
+        "this copy of the kit is another user's: clone it",
+    )?;
     file.lock().call(format_args!("flock({path:?}, LOCK_EX)"))?;
     Ok(file)
 }
