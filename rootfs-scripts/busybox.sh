@@ -49,6 +49,7 @@ case ${1-} in
 -h | --help) usage && exit ;;
 -*) usage >&2 && exit 125 ;;
 esac
+[ $# -le 1 ] || { usage >&2 && exit 125; }
 begin "${1:-$top/rootfs/busybox}"
 find_busybox
 lay_out

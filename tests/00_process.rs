@@ -184,6 +184,13 @@ fn start(mut tool: Command) -> Running {
     tool
 }
 
+fn signal(pid: &str, number: i32) {
+    let pid = pid.parse().expect("a pid");
+    // SAFETY: kill(2) touches no memory; the process is a child's child, and
+    // the child has not been told to bury it.
+    assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+}
+
 fn kill(tool: &Running, signal: i32) {
     // SAFETY: kill(2) touches no memory; the child has not been waited for.
     let result = unsafe { libc::kill(tool.0.id() as i32, signal) };
@@ -229,7 +236,9 @@ fn a_stopped_command_stops_the_tool_and_both_go_on() {
     tool.stdin(Stdio::piped());
     let tool = start(tool);
     let command = command_of(&tool);
-    kill(&tool, libc::SIGTSTP);
+    // What Ctrl-Z does to it. SIGTSTP itself would not stop a process that no
+    // shell could wake again: "orphaned process groups", setpgid(2).
+    signal(&command, libc::SIGSTOP);
     let stopped = |pid: &str| state(pid) == Some('T');
     eventually("both stop", || {
         stopped(&command) && stopped(&tool.0.id().to_string())

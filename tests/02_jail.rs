@@ -113,6 +113,13 @@ fn a_limit_of_ones_own_holds() {
     });
 }
 
+#[test]
+fn a_limit_above_the_default_can_be_had() {
+    let host = Host::start().expect("a pretend host");
+    let options = ["--ulimit", "nofile=1025", "--ulimit", "core=1"];
+    assert_eq!(printed(&host, &options, "ulimit -n"), "1025\n");
+}
+
 /// Soft and hard limit, from /proc/PID/limits.
 fn limit(sandbox: &Sandbox, name: &str) -> String {
     let limits = sandbox.proc("limits");

@@ -107,7 +107,8 @@ fn set_disposition(number: Signal, to: SigHandler) -> Result<SigHandler> {
 }
 
 /// In the child: asks the kernel for SIGKILL when `parent` ends, so that a
-/// tool that is killed leaves no command behind.
+/// tool that is killed does not leave its command behind. What the command has
+/// started in turn lives on: no process is told of its grandparent's end.
 ///
 /// A change of user or group takes the wish back, and so does executing a
 /// set-user-ID program: PR_SET_PDEATHSIG in prctl(2). Call this last.

@@ -59,14 +59,17 @@ fn must_belong_to_us(root: &Path) -> Result<()> {
         return Err(Error::new(format_args!(
             "{root:?} can be written by others: its mode is {mode:04o}"
         ))
-        .with_hint(format_args!("chmod go-w {root:?}")));
+        .with_hint(
+            "a root file system is a directory that only you can write: \
+                    `cargo workshop setup` makes some",
+        ));
     }
     let owner = directory.uid();
     if owner != 0 && owner != geteuid().as_raw() {
         return Err(Error::new(format_args!(
             "{root:?} belongs to user {owner}, who can write it"
         ))
-        .with_hint(format_args!("chown root {root:?}")));
+        .with_hint("make one of your own: `cargo workshop setup`"));
     }
     Ok(())
 }

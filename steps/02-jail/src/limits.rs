@@ -83,6 +83,10 @@ fn parse_value(text: &str) -> std::result::Result<rlim_t, String> {
 /// Sets the limits, which the command and all that it starts inherit.
 pub fn set_limits(options: &LimitOptions) -> Result<()> {
     for (resource, value) in DEFAULTS {
+        // To raise it again later might not be allowed.
+        if options.limits.iter().any(|limit| limit.resource == resource) {
+            continue;
+        }
         // A caller that is limited to less stays so.
         let (_, highest) = get(resource)?;
         let value = value.min(highest);

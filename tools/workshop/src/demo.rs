@@ -39,7 +39,7 @@ const QUESTIONS: [(&str, &str); 10] = [
 ];
 
 /// How much of an answer there is room for.
-const WIDTH: usize = 26;
+const WIDTH: usize = 25;
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     setup::ensure()?;
     print_health();
-    println!("{:24} {:WIDTH$}  {}", "", "on the host", step.name);
+    println!("{:24} {:WIDTH$}   {}", "", "on the host", step.name);
     let secret = Secret::write()?;
     for (heading, question) in QUESTIONS {
         let [host, inside] = [&LADDER[0], step]
@@ -141,7 +141,7 @@ fn print_row(heading: &str, host: &str, inside: &str) {
         true => ("\x1b[1m", "\x1b[0m"),
         false => ("", ""),
     };
-    println!("{heading:24} {host:WIDTH$}{mark} {bold}{inside}{plain}");
+    println!("{heading:24} {host:WIDTH$} {mark} {bold}{inside}{plain}");
 }
 
 fn print_attacks(step: &Step) -> Result<()> {

@@ -75,10 +75,12 @@ pub const LADDER: &[Step] = &[
 ];
 
 impl Step {
-    /// The step of this name, or of this number.
+    /// The step of this name, or of this number: `02-jail`, `02`, `2`.
     pub fn find(name: &str) -> Option<&'static Step> {
+        let number = |text: &str| text.parse::<u32>().ok();
         LADDER.iter().find(|step| {
-            step.name == name || step.name.split('-').next() == Some(name)
+            let first = step.name.split('-').next().and_then(number);
+            step.name == name || (first.is_some() && first == number(name))
         })
     }
 

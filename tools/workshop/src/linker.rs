@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 /// gives the linker's own words.
 pub fn links_statically() -> Result<(), String> {
     // What cc(1) writes, it first removes: the null device must not be it.
-    let program = std::env::temp_dir()
-        .join(format!("workshop-linker-{}", std::process::id()));
+    let program = crate::repository::top()
+        .join(format!("target/linker-{}", std::process::id()));
     let result = compile(&program);
     // It is not there if the linker failed.
     let _ = std::fs::remove_file(&program);

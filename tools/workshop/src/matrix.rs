@@ -40,7 +40,7 @@ enum Which {
 enum Format {
     /// For people
     Table,
-    /// For programs: an object of rows, each an object of steps
+    /// For programs: an object of tables, of rows, of steps
     Json,
 }
 
@@ -50,16 +50,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let is_wanted = |which| options.which.is_none_or(|only| only == which);
     let mut tables = Vec::new();
     if is_wanted(Which::Isolation) {
-        tables.push(measure("RESOURCE", isolation)?);
+        tables.push(("isolation", measure("RESOURCE", isolation)?));
     }
     if is_wanted(Which::Attacks) {
-        tables.push(measure("ATTACK", attacks)?);
+        tables.push(("attacks", measure("ATTACK", attacks)?));
     }
-    for (number, table) in tables.iter().enumerate() {
-        match options.format {
-            Format::Table if number > 0 => print!("\n{table}"),
-            Format::Table => print!("{table}"),
-            Format::Json => println!("{}", table.json()),
+    match options.format {
+        Format::Table => {
+            let texts = tables.iter().map(|(_, table)| table.to_string());
+            print!("{}", texts.collect::<Vec<_>>().join("\n"));
+        }
+        Format::Json => {
+            let named = tables.iter().map(|(name, t)| (*name, t.json()));
+            println!("{}", named.collect::<serde_json::Value>());
         }
     }
     Ok(ExitCode::SUCCESS)

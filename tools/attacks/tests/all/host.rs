@@ -44,9 +44,9 @@ impl Host {
     fn new(root: Root) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
-            "attacks-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
+            ".attacks-test-{}.{}", // `workshop clean` knows it by this.
+            COUNT.fetch_add(1, Ordering::Relaxed),
+            std::process::id()
         );
         let host = Self { root, directory: std::env::temp_dir().join(name) };
         let rootfs = host.rootfs();

@@ -53,7 +53,7 @@ fn is_alive(id: &str) -> bool {
 
 /// In a directory that everybody writes, such as /tmp, anybody may have used
 /// the name.
-fn is_for_us(directory: &Path) -> bool {
+pub(super) fn is_for_us(directory: &Path) -> bool {
     let owner = fs::symlink_metadata(directory).map(|entry| entry.uid());
     geteuid().is_root() || owner.is_ok_and(|uid| uid == geteuid().as_raw())
 }

@@ -4,13 +4,22 @@ use std::fs;
 
 use process::Result;
 
+use super::canaries::is_for_us;
 use super::directories::{self, directories_in, name_of};
 use super::{Leftover, Place};
 
+/// How the names of the directories begin that the tests of `attacks` make in
+/// the temporary directory, since all users must reach them.
+const TEST: &str = ".attacks-test";
+
 /// What scripts and tests were working on.
 pub(super) fn find(place: &Place) -> Result<Vec<Leftover>> {
+    let tests = directories_in(&place.temporary)?
+        .into_iter()
+        .filter(|path| name_of(path).starts_with(TEST) && is_for_us(path));
     Ok(directories_in(&place.rootfs)?
         .into_iter()
+        .chain(tests)
         .filter(|path| maker(name_of(path)).is_some_and(|pid| !is_at_work(pid)))
         .map(|path| directories::leftover("half-made root file system", path))
         .collect())
@@ -43,8 +52,12 @@ mod tests {
         for name in [".host.4999999", ".4999999", "a.4999999"] {
             fs::create_dir_all(place.rootfs.join(name).join("root")).unwrap();
         }
-        assert_eq!(remove_all(find(&place).unwrap()), 1);
+        for name in [".attacks-test-0.4999999", ".other.4999999"] {
+            fs::create_dir_all(place.temporary.join(name)).unwrap();
+        }
+        assert_eq!(remove_all(find(&place).unwrap()), 2);
         assert!(!place.rootfs.join(".host.4999999").exists());
+        assert!(place.temporary.join(".other.4999999").exists());
         assert!(place.rootfs.join("host").exists());
     }
 

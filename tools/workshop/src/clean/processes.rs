@@ -1,7 +1,7 @@
 //! Commands that have outlived their tool.
 //!
 //! A command dies with its tool, unless it ran a set-user-ID program: see
-//! `die_with` in step 00.
+//! `die_with` in step 00. What the command had started lives on.
 
 use std::fs;
 use std::io;

@@ -66,7 +66,7 @@ pub(super) fn controllers(machine: &Machine) -> Verdict {
         ),
         absent => Verdict::warning(
             format_args!("without {}", absent.join(", ")),
-            "step 10 can't limit it; \"delegation\" may say why",
+            "no container can be limited in it; \"delegation\" may say why",
         ),
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn delegation(machine: &Machine) -> Verdict {
         (_, true) => Verdict::ok("root makes groups anywhere"),
         (_, false) => Verdict::warning(
             "groups of version 1 are for root",
-            "call step 10 with sudo",
+            "whoever limits containers must be root: sudo",
         ),
     }
 }
@@ -129,7 +129,7 @@ fn to_user(machine: &Machine, group: &Path) -> Verdict {
         true => Verdict::ok(group.display()),
         false => Verdict::warning(
             format_args!("{} is not yours", group.display()),
-            "step 10 takes root, or, where systemd runs: systemd-run --user \
+            "to limit containers takes root, or, where systemd runs: systemd-run --user \
              --scope -p Delegate=yes COMMAND",
         ),
     }

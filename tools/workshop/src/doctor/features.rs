@@ -16,28 +16,28 @@ pub(super) struct Feature {
 pub(super) const OVERLAY: Feature = Feature {
     module: "overlay",
     option: "CONFIG_OVERLAY_FS",
-    used_by: "step 14",
+    used_by: "layers of images",
 };
 pub(super) const VETH: Feature =
-    Feature { module: "veth", option: "CONFIG_VETH", used_by: "step 08" };
+    Feature { module: "veth", option: "CONFIG_VETH", used_by: "networks" };
 pub(super) const BRIDGE: Feature =
-    Feature { module: "bridge", option: "CONFIG_BRIDGE", used_by: "step 08" };
+    Feature { module: "bridge", option: "CONFIG_BRIDGE", used_by: "networks" };
 pub(super) const VXLAN: Feature =
-    Feature { module: "vxlan", option: "CONFIG_VXLAN", used_by: "step 09" };
+    Feature { module: "vxlan", option: "CONFIG_VXLAN", used_by: "networks" };
 pub(super) const NF_TABLES: Feature = Feature {
     module: "nf_tables",
     option: "CONFIG_NF_TABLES",
-    used_by: "step 08",
+    used_by: "networks",
 };
 const SECCOMP: Feature = Feature {
     module: "seccomp",
     option: "CONFIG_SECCOMP_FILTER",
-    used_by: "step 12",
+    used_by: "filters of system calls",
 };
 const LANDLOCK: Feature = Feature {
     module: "landlock",
     option: "CONFIG_SECURITY_LANDLOCK",
-    used_by: "step 13",
+    used_by: "rules on files",
 };
 
 /// From the most certain source to the least: the kernel at work, what it was
@@ -66,7 +66,7 @@ pub(super) fn check(machine: &Machine, feature: &Feature) -> Verdict {
             Verdict::ok("a module, loaded when needed")
         }
         None => Verdict::warning(
-            format_args!("unknown; {} uses it", feature.used_by),
+            format_args!("unknown; needed for {}", feature.used_by),
             format_args!("`modprobe {}`, as root, tells", feature.module),
         ),
     }
@@ -74,7 +74,7 @@ pub(super) fn check(machine: &Machine, feature: &Feature) -> Verdict {
 
 fn lacking(feature: &Feature) -> Verdict {
     Verdict::problem(
-        format_args!("not in this kernel; {} uses it", feature.used_by),
+        format_args!("not in this kernel; needed for {}", feature.used_by),
         format_args!("a kernel compiled with {}", feature.option),
     )
 }
@@ -126,7 +126,9 @@ pub(super) fn landlock(machine: &Machine) -> Verdict {
             Verdict::ok("active")
         }
         Some(list) => Verdict::warning(
-            format_args!("not active; step 13 uses it (active: {list})"),
+            format_args!(
+                "not active; needed for rules on files (active: {list})"
+            ),
             format_args!("boot the kernel with lsm=landlock,{list}"),
         ),
         None => check(machine, &LANDLOCK),

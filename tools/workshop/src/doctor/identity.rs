@@ -26,7 +26,7 @@ pub(super) fn user(machine: &Machine) -> Verdict {
     if !machine.is_root() {
         return Verdict::warning(
             format_args!("{}, not root", user_name(machine)),
-            "steps 01 to 06 take root: call them with sudo",
+            "from 01 on the steps take root: call them with sudo",
         );
     }
     match has_all_ids(machine) {
@@ -114,7 +114,7 @@ pub(super) fn subordinate_ids(machine: &Machine) -> Verdict {
     Verdict::warning(
         format_args!("{name} has {users} users and {groups} groups"),
         format_args!(
-            "step 07 can map one user only; as root: usermod --add-subuids \
+            "a user namespace has one user only; as root: usermod --add-subuids \
              100000-165535 --add-subgids 100000-165535 {name}"
         ),
     )
@@ -144,7 +144,7 @@ pub(super) fn newuidmap(machine: &Machine) -> Verdict {
     }
     Verdict::warning(
         "not installed",
-        "step 07 can map one user only; `cargo workshop setup` says what to \
+        "a user namespace has one user only; `cargo workshop setup` says what to \
          install",
     )
 }

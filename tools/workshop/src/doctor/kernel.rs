@@ -52,8 +52,8 @@ pub(super) fn architecture(machine: &Machine) -> Verdict {
         name @ ("x86_64" | "aarch64") => Verdict::ok(name),
         name => Verdict::problem(
             format_args!("{name}: the kit knows x86_64 and aarch64"),
-            "step 12 filters system calls by number, and each architecture \
-             has its own numbers; steps 00 to 11 may work",
+            "filters of system calls go by number, and each architecture \
+             has its own numbers; the rest may work",
         ),
     }
 }

@@ -19,8 +19,11 @@ pub(super) fn ensure() -> Result<()> {
 
 fn build() -> Result<Output> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    // The first time it takes long enough to want to see how far it is.
+    let is_first = !repository::bin().exists();
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--bins"])
+        .args(["build", "--bins"])
+        .args((!is_first).then_some("--quiet"))
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository::top())
         .stderr(Stdio::inherit())

@@ -78,7 +78,7 @@ fn seccomp_is_looked_for() {
     let actions = "proc/sys/kernel/seccomp/actions_avail";
     machine(&[]).expect("seccomp", Fine, "kill_process");
     let none = machine(&[]).without(&[actions]);
-    none.expect("seccomp", Problem, "step 12 uses it");
+    none.expect("seccomp", Problem, "needed for filters of system calls");
 }
 
 #[test]
