@@ -2,15 +2,22 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use process::{Call, Hint, Result};
 
-/// The top of the repository. Cargo builds this program anew when the
-/// repository has moved.
+/// The top of the repository: above this program, which cargo builds in
+/// `target/`; or where it was compiled, if that was told to build elsewhere.
 pub fn top() -> &'static Path {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package)
+    static TOP: OnceLock<PathBuf> = OnceLock::new();
+    TOP.get_or_init(|| {
+        let program = std::env::current_exe().unwrap_or_default();
+        let is_top = |path: &&Path| path.join("rootfs-scripts").is_dir();
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let above = program.ancestors().find(is_top);
+        above.or(compiled.ancestors().nth(2)).unwrap_or(compiled).to_path_buf()
+    })
 }
 
 /// The link to the directory of the programs that cargo built.
