@@ -75,8 +75,9 @@ fn must_know_all_capabilities() -> Result<()> {
 /// Makes `keep` the four other sets, so that the command has these
 /// capabilities and can lose but never gain any.
 pub fn keep_capabilities(keep: &CapsHashSet) -> Result<()> {
-    // Each set is limited by one that is set after it: effective by
-    // permitted, ambient by permitted and inheritable.
+    // At no moment may effective have what permitted lacks, or ambient what
+    // permitted or inheritable lack. So what lies within shrinks first, and
+    // ambient grows last.
     set(CapSet::Ambient, &CapsHashSet::new())?;
     set(CapSet::Effective, keep)?;
     set(CapSet::Permitted, keep)?;

@@ -46,8 +46,8 @@ fn child(options: &Options, parent: Pid) -> Result<Infallible> {
     jail::enter(&options.rootfs)?; // takes CAP_SYS_CHROOT
     let user = options.user.find()?; // by the names that hold inside
     jail::bound_capabilities(&keep)?; // takes CAP_SETPCAP
-    jail::become_user(&user)?; // takes CAP_SETUID; loses all of these
-    jail::keep_capabilities(&keep)?; // what the change of user left
+    jail::become_user(&user)?; // takes CAP_SETUID; none is effective after it
+    jail::keep_capabilities(&keep)?; // what is still permitted
     jail::forbid_new_privileges()?; // from here on there is only less
     process::die_with(parent)?; // the change of user would undo it
 
