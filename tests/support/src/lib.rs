@@ -64,6 +64,15 @@ pub fn still_shares(step: &str, claim: fn(&Sandbox) -> Verdict) {
     }
 }
 
+/// The claim that all namespaces are those of the host.
+pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
+    for name in ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"] {
+        let link = format!("ns/{name}");
+        same(sandbox.identity(&link), sandbox.host_identity(&link))?;
+    }
+    Ok(())
+}
+
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");
