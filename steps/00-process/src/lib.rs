@@ -15,12 +15,12 @@ use std::process::ExitCode;
 
 pub use error::{Call, Error, FAILED, Hint, Result};
 pub use exec::{Command, DEFAULT_PATH, Environment, exec};
-pub use spawn::{Child, die_with, spawn};
+pub use spawn::{Child, die_with, look_after, spawn, spawn_by};
 
 /// The `main` of every step: reads the command line, calls `run`, and turns a
 /// failure into text and an exit code.
-pub fn main<Options: clap::Parser>(
-    run: impl FnOnce(&Options) -> Result<ExitCode>,
+pub fn main<Options: clap::Parser, Code: Into<ExitCode>>(
+    run: impl FnOnce(&Options) -> Result<Code>,
 ) -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
@@ -30,7 +30,7 @@ pub fn main<Options: clap::Parser>(
             return usage.print().map_or(FAILED, |()| code).into();
         }
     };
-    run(&options).unwrap_or_else(|error| report(&error).into())
+    run(&options).map_or_else(|error| report(&error).into(), Into::into)
 }
 
 /// Prints the error behind the program's name; gives the exit code.

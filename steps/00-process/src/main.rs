@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 /// Outside: start the command, wait for it, exit as it did.
-fn run(options: &Options) -> Result<ExitCode> {
+fn run(options: &Options) -> Result<u8> {
     process::spawn(|parent| child(options, parent))?.wait()
 }
 

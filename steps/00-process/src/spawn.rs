@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 use libc::c_int;
 use nix::errno::Errno;
@@ -34,24 +34,35 @@ pub struct Child {
 /// From here on every signal to the caller is held back, for
 /// [`Child::wait`] to pass on.
 pub fn spawn(child: impl FnOnce(Pid) -> Result<Infallible>) -> Result<Child> {
-    must_be_the_only_thread()?;
     let parent = getpid();
+    let fork = || {
+        // SAFETY: fork(2) leaves the child with the calling thread alone. In
+        // a process with others, whose locks would stay locked for ever, the
+        // child may make only async-signal-safe calls (signal-safety(7)).
+        // `spawn_by` has found no other thread when it comes here.
+        unsafe { fork() }.call("fork()").hint(
+            Errno::EAGAIN,
+            "a limit on processes is reached: `ulimit -u`, pids.max of a \
+             cgroup, or /proc/sys/kernel/pid_max",
+        )
+    };
+    spawn_by(fork, || child(parent))
+}
+
+/// The same for those who make the process by another call. `fork` returns
+/// twice, as fork(2) does, in a process of one thread.
+pub fn spawn_by(
+    fork: impl FnOnce() -> Result<ForkResult>,
+    child: impl FnOnce() -> Result<Infallible>,
+) -> Result<Child> {
+    must_be_the_only_thread()?;
     // Before the fork: a signal that arrives between fork and wait would kill
     // the tool and leave the command alone. Held back, it stays pending.
     let callers = HeldSignals::hold()?;
-
-    // SAFETY: fork(2) leaves the child with the calling thread alone. In a
-    // process with others, whose locks would stay locked for ever, the child
-    // may make only async-signal-safe calls (signal-safety(7)). The check
-    // above found no other thread.
-    match unsafe { fork() }.call("fork()").hint(
-        Errno::EAGAIN,
-        "a limit on processes is reached: `ulimit -u`, pids.max of a cgroup, \
-         or /proc/sys/kernel/pid_max",
-    )? {
+    match fork()? {
         ForkResult::Parent { child } => Ok(Child { pid: child }),
         ForkResult::Child => {
-            let Err(error) = callers.release().and_then(|()| child(parent));
+            let Err(error) = callers.release().and_then(|()| child());
             std::process::exit(crate::report(&error).into())
         }
     }
@@ -131,20 +142,32 @@ impl Child {
 
     /// Waits until the command has ended, passes signals on to it, and gives
     /// its exit code: its own, or 128 + n if signal n killed it.
-    pub fn wait(self) -> Result<ExitCode> {
+    pub fn wait(self) -> Result<u8> {
+        self.wait_by(Self::reap)
+    }
+
+    /// The same for those who have more children than the command. `reap` is
+    /// called when any of them has changed, and gives the command's status.
+    pub fn wait_by(
+        self,
+        reap: impl Fn(&Self) -> Result<Option<ExitStatus>>,
+    ) -> Result<u8> {
         let signals =
             SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC)
                 .call("signalfd(all, SFD_CLOEXEC)")?;
         loop {
+            // Before the first signal too: a SIGCHLD stands for all children
+            // that have ended since the last one was read.
+            if let Some(status) = reap(&self)? {
+                return Ok(exit_code(status));
+            }
             let Some(signal) = signals.read_signal().call("read(signalfd)")?
             else {
                 continue; // EAGAIN, which only a non-blocking one answers.
             };
-            if signal.ssi_signo as c_int == libc::SIGCHLD {
-                if let Some(status) = self.reap()? {
-                    return Ok(exit_code(status));
-                }
-            } else if let Err(error) = self.pass_on(&signal) {
+            if signal.ssi_signo as c_int != libc::SIGCHLD
+                && let Err(error) = self.pass_on(&signal)
+            {
                 // The command lives on, and so must the wait for it.
                 crate::report(&error);
             }
@@ -176,18 +199,9 @@ impl Child {
     /// Looks what became of the command: the status if it has ended, nothing
     /// if it lives.
     fn reap(&self) -> Result<Option<ExitStatus>> {
-        let mut status = 0;
-        let options = libc::WNOHANG | libc::WUNTRACED;
-        // nix's `waitpid` fails for a command killed by a real-time signal.
-        //
-        // SAFETY: waitpid(2) writes one int, to a place that we own.
-        let pid =
-            unsafe { libc::waitpid(self.pid.as_raw(), &mut status, options) };
-        if Errno::result(pid).call(format_args!("waitpid({})", self.pid))? == 0
-        {
+        let Some((_, status)) = look_after(self.pid)? else {
             return Ok(None); // It was continued, or a stop was undone.
-        }
-        let status = ExitStatus::from_raw(status);
+        };
         if status.stopped_signal().is_some() {
             // Ctrl-Z stopped the command. Stop as well, so that the caller's
             // shell sees its job stopped. SIGCONT wakes us here, and is then
@@ -199,11 +213,26 @@ impl Child {
     }
 }
 
+/// A child that has ended or stopped, if there is one: waitpid(2), which takes
+/// -1 for "any child".
+pub fn look_after(pid: Pid) -> Result<Option<(Pid, ExitStatus)>> {
+    let mut status = 0;
+    let options = libc::WNOHANG | libc::WUNTRACED;
+    // nix's `waitpid` fails for a command killed by a real-time signal.
+    //
+    // SAFETY: waitpid(2) writes one int, to a place that we own.
+    let result = unsafe { libc::waitpid(pid.as_raw(), &mut status, options) };
+    match Errno::result(result).call(format_args!("waitpid({pid})"))? {
+        0 => Ok(None),
+        pid => Ok(Some((Pid::from_raw(pid), ExitStatus::from_raw(status)))),
+    }
+}
+
 /// The status as shells, docker(1) and chroot(1) put it into one byte.
-fn exit_code(status: ExitStatus) -> ExitCode {
+fn exit_code(status: ExitStatus) -> u8 {
     let code = match status.signal() {
         Some(signal) => 128 + signal,
         None => status.code().unwrap_or_default(),
     };
-    ExitCode::from(code as u8)
+    code as u8
 }
