@@ -66,7 +66,7 @@ leave() {
 }
 
 lay_out() {
-    for directory in dev etc home/student proc root run sys tmp usr/bin \
+    for directory in dev/mqueue etc home/student proc root run sys tmp usr/bin \
         var/tmp; do
         mkdir -p -- "$root/$directory"
     done

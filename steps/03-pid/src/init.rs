@@ -1,0 +1,61 @@
+//! An init: the process number 1 that the others expect.
+
+use std::convert::Infallible;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, exit};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use process::{Call, Child, Result};
+
+/// Who is process number 1.
+#[derive(Debug, clap::Args)]
+pub struct InitOptions {
+    /// Run an init as process 1, which reaps orphans and forwards signals;
+    /// without it the command is process 1
+    #[arg(long)]
+    init: bool,
+}
+
+/// Ends in `command`, which is process number 1, or has an init for it.
+pub fn run(
+    options: &InitOptions,
+    command: impl FnOnce() -> Result<Infallible>,
+) -> Result<Infallible> {
+    match options.init {
+        true => init(command),
+        false => command(),
+    }
+}
+
+/// Starts `command`, and ends as it does. Meanwhile it does what the kernel
+/// leaves to number 1.
+///
+/// The signals that it passes on reach it because [`process::spawn`] holds all
+/// of them back: a signal that is held back is kept even for number 1, which
+/// otherwise gets none that it has no handler for (pid_namespaces(7)).
+fn init(command: impl FnOnce() -> Result<Infallible>) -> Result<Infallible> {
+    let code = process::spawn(|_| command())?.wait_by(reap_all)?;
+    // The kernel kills whoever is left in this pid namespace.
+    exit(code.into())
+}
+
+/// Reaps every child that has ended, the command and all orphans; gives the
+/// status of the command.
+fn reap_all(command: &Child) -> Result<Option<ExitStatus>> {
+    let any = Pid::from_raw(-1);
+    // One SIGCHLD may stand for several: pending signals don't add up.
+    while let Some((pid, status)) = process::look_after(any)? {
+        match status.stopped_signal() {
+            // The caller's shell would have to be told, and number 1 can
+            // neither stop itself nor signal its parent. So Ctrl-Z is undone.
+            Some(libc::SIGTSTP) => {
+                kill(pid, Signal::SIGCONT).call("kill(SIGCONT)")?;
+            }
+            Some(_) => {}
+            None if pid == command.pid() => return Ok(Some(status)),
+            None => {}
+        }
+    }
+    Ok(None)
+}

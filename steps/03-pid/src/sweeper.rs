@@ -1,0 +1,84 @@
+//! Remove a mount when a container has ended, however it ended.
+//!
+//! A mount belongs to a mount table, and here that is the host's. So somebody
+//! outside must remove it, and not the tool alone: SIGKILL leaves it no time.
+//! A mount table of the container's own, as `06-mount` has it, makes all of
+//! this unnecessary.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::process::exit;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{chroot, fchdir, setsid};
+use process::{Call, Error, Hint, Result};
+
+use crate::clone::Child;
+use crate::gate::Gate;
+
+/// A process that waits for the end of a container, and then unmounts what
+/// the container has mounted.
+#[must_use = "call `finish` when the container has ended"]
+#[derive(Debug)]
+pub struct Sweeper(process::Child);
+
+impl Sweeper {
+    /// Starts it for the mounts at `targets`, paths below `root`. It opens the
+    /// gate when it is ready: nothing may be mounted before.
+    pub fn start(
+        container: &Child,
+        root: &Path,
+        targets: &[&str],
+        gate: &Gate,
+    ) -> Result<Self> {
+        // Opened now, since the path may be another directory by then.
+        let root = File::open(root).call(format_args!("open({root:?})")).hint(
+            Errno::ENOENT,
+            "`cargo workshop setup` makes root file systems",
+        )?;
+        process::spawn(|_| {
+            // Neither Ctrl-C nor the end of the terminal are meant for it.
+            setsid().call("setsid()")?;
+            gate.open()?;
+            wait_for_end(container.pidfd())?;
+            sweep(&root, targets)
+        })
+        .map(Self)
+    }
+
+    /// Waits until all is unmounted. Call it when the container has ended.
+    pub fn finish(self) -> Result<()> {
+        match self.0.wait()? {
+            0 => Ok(()),
+            _ => Err(Error::new("the container's mounts were not removed")
+                .with_hint("`cargo workshop clean` removes them")),
+        }
+    }
+}
+
+/// Waits for a process that is no child of ours, which waitpid(2) can't. Number
+/// 1 of a pid namespace ends last, when the kernel has killed all others.
+fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
+    let mut events = [PollFd::new(pidfd, PollFlags::POLLIN)];
+    poll(&mut events, PollTimeout::NONE).call("poll(pidfd)").map(drop)
+}
+
+fn sweep(root: &File, targets: &[&str]) -> Result<Infallible> {
+    // As the container did, so that a path leads to where it did in there.
+    fchdir(root.as_fd()).call("fchdir(root)")?;
+    chroot(".").call("chroot(\".\")")?;
+    for target in targets {
+        match umount2(*target, MntFlags::MNT_DETACH) {
+            // It was never mounted, or the command has unmounted it.
+            Err(Errno::EINVAL | Errno::ENOENT) => {}
+            result => {
+                result.call(format_args!("umount2({target:?}, MNT_DETACH)"))?;
+            }
+        }
+    }
+    exit(0)
+}
