@@ -1,0 +1,208 @@
+//! What the caller adds to the mount table.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use process::{Call, Error, Hint, Result};
+
+use crate::api::{Filesystem, inert};
+use crate::root::{Place, Root};
+
+/// What the container has beside its root file system.
+#[derive(Debug, clap::Args)]
+pub struct MountOptions {
+    /// Mount a file or directory of the host, and all that is mounted below
+    /// it; with `:ro`, all of it read-only
+    #[arg(
+        short = 'v',
+        long = "volume",
+        value_name = "HOST:INSIDE[:ro]",
+        value_parser = OsStringValueParser::new().try_map(Volume::parse)
+    )]
+    volumes: Vec<Volume>,
+    /// Mount a new file system in memory, with options such as
+    /// `/run:size=1m,mode=700,exec`
+    #[arg(
+        long = "tmpfs",
+        value_name = "INSIDE[:OPTIONS]",
+        value_parser = OsStringValueParser::new().try_map(Tmpfs::parse)
+    )]
+    tmpfs: Vec<Tmpfs>,
+    /// Make the root file system read-only; volumes are as they say
+    #[arg(long)]
+    pub(crate) read_only: bool,
+}
+
+/// `HOST:INSIDE[:ro]`.
+#[derive(Clone, Debug)]
+struct Volume {
+    host: PathBuf,
+    inside: PathBuf,
+    flags: MsFlags,
+}
+
+/// `INSIDE[:OPTIONS]`.
+#[derive(Clone, Debug)]
+struct Tmpfs {
+    inside: PathBuf,
+    flags: MsFlags,
+    options: Vec<(String, String)>,
+}
+
+type Parsed<T> = std::result::Result<T, String>;
+
+impl Volume {
+    fn parse(text: OsString) -> Parsed<Self> {
+        let parts: Vec<_> = text.as_bytes().split(|b| *b == b':').collect();
+        let (host, inside, flags) = match parts.as_slice() {
+            [host, inside] | [host, inside, b"rw"] => {
+                (host, inside, MsFlags::empty())
+            }
+            [host, inside, b"ro"] => (host, inside, MsFlags::MS_RDONLY),
+            _ => {
+                return Err("the form is HOST:INSIDE, or HOST:INSIDE:ro".into());
+            }
+        };
+        if host.is_empty() {
+            return Err("the path on the host is missing".into());
+        }
+        let host = OsStr::from_bytes(host).into();
+        Ok(Self { host, inside: parse_inside(inside)?, flags })
+    }
+}
+
+impl Tmpfs {
+    fn parse(text: OsString) -> Parsed<Self> {
+        let mut parts = text.as_bytes().splitn(2, |byte| *byte == b':');
+        let inside = parse_inside(parts.next().unwrap_or_default())?;
+        let words = std::str::from_utf8(parts.next().unwrap_or_default());
+        let words = words.map_err(|_| "options are text")?;
+        let mut tmpfs = Self { inside, flags: inert(), options: Vec::new() };
+        for word in words.split(',').filter(|word| !word.is_empty()) {
+            tmpfs.add(word)?;
+        }
+        Ok(tmpfs)
+    }
+
+    fn add(&mut self, word: &str) -> Parsed<()> {
+        match word.split_once('=') {
+            // The kernel looks at the values: tmpfs(5).
+            Some((key @ ("size" | "mode" | "nr_inodes"), value)) => {
+                self.options.push((key.into(), value.into()));
+            }
+            Some((key, _)) => return Err(format!("no such option: {key}")),
+            None => match word {
+                "ro" => self.flags |= MsFlags::MS_RDONLY,
+                "rw" => self.flags -= MsFlags::MS_RDONLY,
+                "exec" => self.flags -= MsFlags::MS_NOEXEC,
+                "noexec" => self.flags |= MsFlags::MS_NOEXEC,
+                "suid" => self.flags -= MsFlags::MS_NOSUID,
+                "nosuid" => self.flags |= MsFlags::MS_NOSUID,
+                "dev" => self.flags -= MsFlags::MS_NODEV,
+                "nodev" => self.flags |= MsFlags::MS_NODEV,
+                _ => return Err(format!("no such option: {word}")),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// A path that begins with `/`, and is neither `/` itself nor in `/proc`.
+fn parse_inside(path: &[u8]) -> Parsed<PathBuf> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let mut parts = path.components();
+    if parts.next() != Some(Component::RootDir) {
+        return Err("the path inside must begin with /".into());
+    }
+    let names: PathBuf = parts.collect();
+    if names.components().any(|part| part == Component::ParentDir) {
+        return Err("the path inside may not have .. in it".into());
+    }
+    if names.as_os_str().is_empty() || names.starts_with("proc") {
+        return Err("nothing may be mounted on / or in /proc".into());
+    }
+    Ok(Path::new("/").join(names))
+}
+
+/// Something to be mounted, with what it takes from the host.
+pub(crate) struct Addition<'a> {
+    inside: &'a Path,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Volume(Place, MsFlags),
+    Tmpfs(&'a Tmpfs),
+}
+
+impl MountOptions {
+    /// Opens the volumes, by paths of the host. Gives all that is to be
+    /// mounted, the shallow before the deep, as docker(1) does: `/a` would
+    /// hide a `/a/b` that was there first.
+    pub(crate) fn open(&self) -> Result<Vec<Addition<'_>>> {
+        let volumes = self.volumes.iter().map(Volume::open);
+        let tmpfs = self.tmpfs.iter().map(|tmpfs| {
+            Ok(Addition { inside: &tmpfs.inside, what: What::Tmpfs(tmpfs) })
+        });
+        let mut all = tmpfs.chain(volumes).collect::<Result<Vec<_>>>()?;
+        all.sort_by_key(|addition| addition.inside.components().count());
+        Ok(all)
+    }
+}
+
+impl Volume {
+    fn open(&self) -> Result<Addition<'_>> {
+        let place = Place::on_host(&self.host).hint(
+            Errno::ENOENT,
+            "there is no such file on the host; a volume is not made",
+        )?;
+        let what = What::Volume(place, self.flags);
+        Ok(Addition { inside: &self.inside, what })
+    }
+}
+
+impl Addition<'_> {
+    pub(crate) fn mount(&self, root: &Root) -> Result<()> {
+        match &self.what {
+            What::Volume(place, flags) => {
+                let at = self.at(root, place.is_directory()?)?;
+                root.api.bind(place, &at, *flags).map(drop)
+            }
+            What::Tmpfs(Tmpfs { flags, options, .. }) => {
+                let options: Vec<_> =
+                    options.iter().map(|(k, v)| (&**k, &**v)).collect();
+                let (kind, flags) = ("tmpfs", *flags);
+                let tmpfs = Filesystem { kind, flags, options: &options };
+                root.api.mount(&tmpfs, &self.at(root, true)?).map(drop)
+            }
+        }
+    }
+
+    /// The mount point. It may not be in `/proc`, wherever a link has led:
+    /// later steps write there to confine the command, and must not write to
+    /// a file that somebody has put in its place (CVE-2019-16884).
+    fn at(&self, root: &Root, is_directory: bool) -> Result<Place> {
+        let at = root.mount_point(self.inside, is_directory)?;
+        let inside = self.inside;
+        let found = fstatfs(&at).call(format_args!("fstatfs({inside:?})"))?;
+        if found.filesystem_type() == PROC_SUPER_MAGIC {
+            return Err(Error::new(format_args!(
+                "{inside:?} is in /proc, where nothing may be mounted"
+            ))
+            .with_hint("choose another place inside"));
+        }
+        match at.is_directory()? == is_directory {
+            true => Ok(at),
+            false => Err(Error::new(format_args!(
+                "{inside:?} inside and what is to be mounted there are not \
+                 both directories, or both files"
+            ))
+            .with_hint("choose another place inside")),
+        }
+    }
+}

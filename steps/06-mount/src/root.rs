@@ -1,0 +1,203 @@
+//! The new root directory, and the way to every place in it.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{chdir, fchdir, pivot_root};
+use process::{Call, Error, Hint, Result};
+
+use crate::api::Api;
+
+/// How often a path is tried again while somebody renames what it goes
+/// through.
+const TRIES: usize = 128;
+
+/// A file or directory: open, by O_PATH, so that nobody can exchange it.
+pub(crate) struct Place {
+    pub(crate) fd: OwnedFd,
+    /// For messages.
+    pub(crate) path: PathBuf,
+}
+
+impl Place {
+    /// A path of the host, which is trusted: links are followed.
+    pub(crate) fn on_host(path: &Path) -> Result<Self> {
+        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+        let fd = openat2(AT_FDCWD, path, how)
+            .call(format_args!("open({path:?}, O_PATH)"))?;
+        Ok(Self { fd, path: path.into() })
+    }
+
+    pub(crate) fn metadata(&self) -> Result<Metadata> {
+        let file = self.fd.try_clone().map(File::from);
+        file.and_then(|file| file.metadata())
+            .call(format_args!("fstat({:?})", self.path))
+    }
+
+    pub(crate) fn is_directory(&self) -> Result<bool> {
+        self.metadata().map(|found| found.is_dir())
+    }
+}
+
+impl AsFd for Place {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The root file system, mounted and not yet the root directory.
+pub(crate) struct Root {
+    place: Place,
+    pub(crate) api: Api,
+}
+
+impl Root {
+    /// Mounts the directory on itself: the root directory of a mount
+    /// namespace must be the root of a mount.
+    pub(crate) fn attach(rootfs: &Path, read_only: bool) -> Result<Self> {
+        let place = Place::on_host(rootfs).hint(
+            Errno::ENOENT,
+            "`cargo workshop setup` makes root file systems",
+        )?;
+        if !place.is_directory()? {
+            let call = format_args!("open({rootfs:?}, O_DIRECTORY)");
+            return Err(Error::of_call(call, Errno::ENOTDIR)
+                .with_hint("the new root must be a directory"));
+        }
+        let api = Api::detect();
+        let flags = match read_only {
+            true => MsFlags::MS_RDONLY,
+            false => MsFlags::empty(),
+        };
+        let fd = api.bind(&place, &place, flags)?;
+        let root = Self { place: Place { fd, ..place }, api };
+        if read_only {
+            // What is mounted below stays so. The root itself will be again
+            // when all mount points are there.
+            api.set_read_only(&root.place, false)?;
+        }
+        Ok(root)
+    }
+
+    /// Makes the root directory, and nothing below it, read-only.
+    pub(crate) fn make_read_only(&self) -> Result<()> {
+        self.api.set_read_only(&self.place, true)
+    }
+
+    /// Opens a path as a process inside would: `/`, `..` and symbolic links
+    /// don't lead out. If there is nothing, the answer is ENOENT.
+    pub(crate) fn open(&self, path: &Path) -> Result<Place> {
+        self.open_with(path, ResolveFlag::RESOLVE_NO_MAGICLINKS)
+    }
+
+    /// A directory of the top on which a file system is mounted that programs
+    /// trust. It is made if it is missing. It may be no symbolic link, or
+    /// what is read from there would be what the root file system likes.
+    pub(crate) fn directory(&self, path: &str) -> Result<Place> {
+        let strictly =
+            |path| self.open_with(path, ResolveFlag::RESOLVE_NO_SYMLINKS);
+        let path = Path::new(path);
+        strictly(path)
+            .or_else(|error| {
+                self.make(path, true, error).and_then(|()| strictly(path))
+            })
+            .hint(
+                Errno::ELOOP,
+                "it is a symbolic link: a root file system in which this is \
+                 no directory is not to be trusted",
+            )
+    }
+
+    /// Where something is to be mounted: a directory, or a file. What is
+    /// missing is made.
+    pub(crate) fn mount_point(
+        &self,
+        path: &Path,
+        is_directory: bool,
+    ) -> Result<Place> {
+        self.open(path).or_else(|error| {
+            self.make(path, is_directory, error)?;
+            self.open(path)
+        })
+    }
+
+    /// Makes what was not found, with the directories that lead there.
+    fn make(
+        &self,
+        path: &Path,
+        is_directory: bool,
+        error: Error,
+    ) -> Result<()> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+        else {
+            return Err(error);
+        };
+        if error.errno() != Some(Errno::ENOENT) {
+            return Err(error);
+        }
+        let parent = self.mount_point(parent, true)?;
+        match make_in(&parent, name, is_directory) {
+            // Somebody was faster, or it is a link that leads nowhere: the
+            // next look will tell.
+            Ok(()) | Err(Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(Error::of_call(
+                format_args!("mkdir({path:?} in the root file system)"),
+                errno,
+            )),
+        }
+    }
+
+    fn open_with(&self, path: &Path, resolve: ResolveFlag) -> Result<Place> {
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT);
+        let mut answer = Err(Errno::EAGAIN);
+        for _ in 0..TRIES {
+            answer = openat2(&self.place, path, how);
+            // Somebody renamed a directory while the kernel went up from it
+            // by `..`, and it can't tell any more whether that led out.
+            if !matches!(answer, Err(Errno::EAGAIN)) {
+                break;
+            }
+        }
+        let fd = answer
+            .call(format_args!("openat2(rootfs, {path:?}, RESOLVE_IN_ROOT)"))
+            .hint(Errno::ENOSYS, "it takes Linux 5.6")?;
+        Ok(Place { fd, path: path.into() })
+    }
+
+    /// Makes this the root directory, and takes the old one out of the mount
+    /// table: pivot_root(2), NOTES.
+    pub(crate) fn pivot(self) -> Result<()> {
+        fchdir(&self.place).call("fchdir(rootfs)")?;
+        // "." twice: the old root is put on top of the new one, so that it
+        // needs no directory in there.
+        pivot_root(".", ".").call("pivot_root(\".\", \".\")").hint(
+            Errno::EINVAL,
+            "the present root directory can't be exchanged: it is the \
+             kernel's own initial file system, or the root of no mount",
+        )?;
+        // Detached it is in no table, however many use it.
+        umount2(".", MntFlags::MNT_DETACH)
+            .call("umount2(\".\", MNT_DETACH)")?;
+        chdir("/").call("chdir(\"/\")")
+    }
+}
+
+fn make_in(
+    parent: &Place,
+    name: &OsStr,
+    is_directory: bool,
+) -> nix::Result<()> {
+    if is_directory {
+        return mkdirat(parent, name, Mode::from_bits_truncate(0o755));
+    }
+    let new = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    openat(parent, name, new, Mode::from_bits_truncate(0o644)).map(drop)
+}
