@@ -1,5 +1,6 @@
 //! The learner's and teacher's command, and what the tests share with it.
 
+pub mod bench;
 pub mod book;
 pub mod clean;
 pub mod demo;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
-use workshop::{book, clean, demo, doctor, matrix, planted, setup, test};
+use workshop::{
+    bench, book, clean, demo, doctor, matrix, planted, setup, test,
+};
 
 /// The container workshop: build a container, a system call at a time.
 #[derive(Debug, clap::Parser)]
@@ -21,6 +23,7 @@ enum Command {
     Matrix(matrix::Options),
     Test(test::Options),
     Planted(planted::Options),
+    Bench(bench::Options),
     Book(book::Options),
     Clean(clean::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Matrix(options) => matrix::run(options),
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
+        Command::Bench(options) => bench::run(options),
         Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
     })

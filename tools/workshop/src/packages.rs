@@ -1,7 +1,8 @@
 //! Programs that the kit calls, and the packages they come in.
 
 use std::env;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::{AccessFlags, access, geteuid};
@@ -137,8 +138,14 @@ pub fn remedy(needs: &[&Need], has: impl Fn(&str) -> bool) -> String {
 /// Whether a directory of PATH has this program.
 pub fn has(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or(process::DEFAULT_PATH.into());
-    env::split_paths(&path)
-        .any(|directory| is_executable(&directory.join(program)))
+    find(program, &path).is_some()
+}
+
+/// The first file of this name in the directories of `path`.
+pub fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(path)
+        .map(|directory| directory.join(program))
+        .find(|file| is_executable(file))
 }
 
 /// Whether this is a file that we may execute.

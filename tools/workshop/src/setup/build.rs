@@ -2,28 +2,34 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use process::{Call, Error, Hint, Result};
 
+use crate::ladder::LADDER;
 use crate::repository;
 
 /// Builds every program, so that a reader can call `bin/01-chroot`.
 pub(super) fn ensure() -> Result<()> {
-    let output = build()?;
-    let directory = directory_of_programs(&output.stdout)
-        .ok_or_else(|| Error::new("cargo build made no program"))?;
+    // The first time it takes long enough to want to see how far it is.
+    let is_first = !repository::bin().exists();
+    let quiet = (!is_first).then(|| "--quiet".to_owned());
+    let directory = build(quiet)?;
     link(&repository::bin(), &within(repository::top(), &directory))
 }
 
-fn build() -> Result<Output> {
+/// Builds the steps with all optimizations; gives the directory they are in.
+pub(super) fn release() -> Result<PathBuf> {
+    let packages = LADDER.iter().map(|s| format!("--package={}", s.package()));
+    build(packages.chain(["--release".to_owned()]))
+}
+
+fn build(arguments: impl IntoIterator<Item = String>) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-    // The first time it takes long enough to want to see how far it is.
-    let is_first = !repository::bin().exists();
     let output = Command::new(cargo)
         .args(["build", "--bins"])
-        .args((!is_first).then_some("--quiet"))
+        .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repository::top())
         .stderr(Stdio::inherit())
@@ -34,11 +40,12 @@ fn build() -> Result<Output> {
             "cargo is not in PATH: sudo may have taken the directory out; \
              `sudo env PATH=\"$PATH\" …` keeps it",
         )?;
-    match output.status.success() {
-        true => Ok(output),
-        false => Err(Error::new("cargo build failed")
-            .with_hint("its own message stands above")),
+    if !output.status.success() {
+        return Err(Error::new("cargo build failed")
+            .with_hint("its own message stands above"));
     }
+    directory_of_programs(&output.stdout)
+        .ok_or_else(|| Error::new("cargo build made no program"))
 }
 
 /// Where cargo put what it built. It alone knows: CARGO_TARGET_DIR, its
