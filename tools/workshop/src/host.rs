@@ -212,16 +212,17 @@ pub fn only_child(parent: u32) -> Result<u32> {
     }
 }
 
-/// The youngest of a line of last children: a step that was started inside is
-/// the child of nsenter(1), and its command is its child in turn.
-pub fn last_descendant(pid: u32) -> u32 {
-    match children(pid).last() {
-        Some(child) => last_descendant(*child),
+/// The youngest of a line of first children: a step that was started inside is
+/// the child of nsenter(1), and its command is its child in turn. The first,
+/// since a step may start a helper after its command, but never before.
+pub fn first_descendant(pid: u32) -> u32 {
+    match children(pid).first() {
+        Some(child) => first_descendant(*child),
         None => pid,
     }
 }
 
-/// None, if there is no such process.
+/// The oldest first; none, if there is no such process.
 fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let children = std::fs::read_to_string(path).unwrap_or_default();
