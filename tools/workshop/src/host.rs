@@ -14,10 +14,16 @@ use process::{Call, Error, Result};
 
 /// What the first process of the pretend host does. It gives the host a /dev
 /// and a name of its own (`mount -n`, since there is no writing down what is
-/// mounted for others) and says that all is ready. Then it lives as long as
-/// somebody holds the other end of its standard input, so that it can't
-/// outlive a test that was killed. With SIGCHLD ignored the kernel removes
-/// orphans as an init would (NOTES in wait(2)).
+/// mounted for others). Last, as systemd does on the machines that people
+/// have, it makes every mount shared: a step that forgets to make its own
+/// private leaks them into the pretend host, and is found out. Into the machine
+/// nothing leaks, since `--propagation=private` came first: only copies of
+/// these mounts are peers (mount_namespaces(7)).
+///
+/// Then it says that all is ready, and lives as long as somebody holds the
+/// other end of its standard input, so that it can't outlive a test that was
+/// killed. With SIGCHLD ignored the kernel removes orphans as an init would
+/// (NOTES in wait(2)).
 const INIT: &str = "
 set -e
 mount -n -t tmpfs -o mode=755 dev /mnt
@@ -33,6 +39,7 @@ mount -n --rbind /dev/pts /mnt/pts
 ln -s pts/ptmx /mnt/ptmx
 ln -s /proc/self/fd /mnt/fd
 mount -n --move /mnt /dev
+mount -n --make-rshared /
 hostname host
 echo ready
 exec env --ignore-signal=CHLD cat
