@@ -17,6 +17,7 @@ mod handles;
 mod host;
 mod ipc;
 mod keeper;
+mod kernel;
 mod loop_device;
 mod mounts;
 mod network;
@@ -60,7 +61,8 @@ pub struct Attack {
 pub enum Proof {
     /// The evidence shows the secret, which nobody told the attack.
     Secret,
-    /// The attack compared what it found with what SPEC says.
+    /// The attack compared what it found with what SPEC says, or with what
+    /// only the kernel can show.
     Comparison,
     /// The witness saw it happen to the host.
     Witness,
@@ -81,6 +83,14 @@ pub const ATTACKS: &[Attack] = {
             "follow /proc/1/root to the root directory of process 1"),
         attack("proc-cwd", Secret, proc::proc_cwd,
             "follow /proc/PID/cwd into a directory of the host"),
+        attack("core-pattern", Comparison, kernel::core_pattern,
+            "open for writing what the kernel runs after a crash"),
+        attack("sysrq-trigger", Comparison, kernel::sysrq_trigger,
+            "open for writing what takes orders to restart the machine"),
+        attack("kernel-memory", Comparison, kernel::kernel_memory,
+            "read the memory of the kernel"),
+        attack("unmask", Comparison, kernel::unmask,
+            "mount /proc anew, without what hides parts of it"),
         attack("open-by-handle", Secret, handles::open_by_handle,
             "open a file of the host by its inode, without a path"),
         attack("mknod-disk", Secret, devices::mknod_disk,
