@@ -7,12 +7,14 @@
 //!
 //! It has two halves. The inside half is the sandbox's command, and says what
 //! it could do. The outside half plants the canaries and is the *witness*: it
-//! says what happened to the host.
+//! says what happened to the host. An attack that is a race has an accomplice
+//! outside as well, [`exchange`].
 
 mod against;
 mod canary;
 mod devices;
 mod directory;
+mod exchange;
 mod handles;
 mod host;
 mod ipc;
@@ -34,6 +36,7 @@ use serde::Serialize;
 
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
+pub use exchange::{ExchangeOptions, exchange};
 pub use outcome::{
     Claim, Finding, Format, Outcome, Report, UNTRIED, json, print, table,
 };
