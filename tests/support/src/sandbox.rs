@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use workshop::host::{Host, last_descendant};
+use workshop::host::{Host, first_descendant};
 use workshop::ladder::Step;
 
 use super::{program, rootfs};
@@ -49,7 +49,7 @@ impl Sandbox {
             let status = tool.wait().map_err(|error| error.to_string())?;
             return Err(format!("{name} started nothing: {status}"));
         }
-        let pid = last_descendant(tool.id());
+        let pid = first_descendant(tool.id());
         Ok(Self { host, pid, tool })
     }
 

@@ -15,7 +15,7 @@ use crate::keeper::{Keeper, Settings};
 use crate::loop_device::LoopDevice;
 use crate::outcome::{Outcome, Report};
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
-use crate::{devices, handles, host, ipc, mounts, network, users};
+use crate::{devices, handles, host, ipc, kernel, mounts, network, users};
 
 /// "nobody", whom nothing belongs to.
 const NOBODY: (u32, u32) = (65534, 65534);
@@ -145,6 +145,8 @@ fn plant_optional(
     let device = devices::plant(spec, secret, &inside.path, has_rootfs)
         .map(|planted| disk.insert(planted).device);
     let helper = users::plant(&inside.path);
+    let kernel = kernel::plant(spec, &inside.path)
+        .map(|(attack, file)| (attack, attack, file.map(str::to_owned)));
     let mut unplanted = Vec::new();
     for (attack, key, value) in [
         ("open-by-handle", "handle", handle.map(|handle| handle.to_string())),
@@ -154,7 +156,10 @@ fn plant_optional(
             "helper",
             helper.map(|name| seen_as.join(name).display().to_string()),
         ),
-    ] {
+    ]
+    .into_iter()
+    .chain(kernel)
+    {
         match value {
             Ok(value) => spec.set(key, value)?,
             Err(why) => {

@@ -7,16 +7,19 @@
 //!
 //! It has two halves. The inside half is the sandbox's command, and says what
 //! it could do. The outside half plants the canaries and is the *witness*: it
-//! says what happened to the host.
+//! says what happened to the host. An attack that is a race has an accomplice
+//! outside as well, [`exchange`].
 
 mod against;
 mod canary;
 mod devices;
 mod directory;
+mod exchange;
 mod handles;
 mod host;
 mod ipc;
 mod keeper;
+mod kernel;
 mod loop_device;
 mod mounts;
 mod network;
@@ -33,6 +36,7 @@ use serde::Serialize;
 
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
+pub use exchange::{ExchangeOptions, exchange};
 pub use outcome::{
     Claim, Finding, Format, Outcome, Report, UNTRIED, json, print, table,
 };
@@ -60,7 +64,8 @@ pub struct Attack {
 pub enum Proof {
     /// The evidence shows the secret, which nobody told the attack.
     Secret,
-    /// The attack compared what it found with what SPEC says.
+    /// The attack compared what it found with what SPEC says, or with what
+    /// only the kernel can show.
     Comparison,
     /// The witness saw it happen to the host.
     Witness,
@@ -81,6 +86,14 @@ pub const ATTACKS: &[Attack] = {
             "follow /proc/1/root to the root directory of process 1"),
         attack("proc-cwd", Secret, proc::proc_cwd,
             "follow /proc/PID/cwd into a directory of the host"),
+        attack("core-pattern", Comparison, kernel::core_pattern,
+            "open for writing what the kernel runs after a crash"),
+        attack("sysrq-trigger", Comparison, kernel::sysrq_trigger,
+            "open for writing what takes orders to restart the machine"),
+        attack("kernel-memory", Comparison, kernel::kernel_memory,
+            "read the memory of the kernel"),
+        attack("unmask", Comparison, kernel::unmask,
+            "mount /proc anew, without what hides parts of it"),
         attack("open-by-handle", Secret, handles::open_by_handle,
             "open a file of the host by its inode, without a path"),
         attack("mknod-disk", Secret, devices::mknod_disk,

@@ -1,12 +1,12 @@
-//! `attacks list`, `run`, `plant` and `against`.
+//! `attacks list`, `run`, `plant`, `against` and `exchange`.
 
 use std::io::{Read, stdin};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use attacks::{
-    ATTACKS, AgainstOptions, Attack, Format, HeldSignals, Outcome,
-    PlantOptions, Report, Spec,
+    ATTACKS, AgainstOptions, Attack, ExchangeOptions, Format, HeldSignals,
+    Outcome, PlantOptions, Report, Spec,
 };
 use clap::Parser;
 use process::{Call, Result};
@@ -49,6 +49,11 @@ enum Options {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
+    /// Exchange two paths over and over, while a step looks at them
+    ///
+    /// Ends by SIGTERM, SIGINT, the end of its parent or --for, leaves the two
+    /// as they were, and prints how often it exchanged them.
+    Exchange(ExchangeOptions),
 }
 
 fn main() -> ExitCode {
@@ -85,6 +90,11 @@ fn run(options: &Options) -> Result<ExitCode> {
             print(&reports, &reports, *format)?;
             let failed = reports.iter().any(|r| r.outcome == Outcome::Failed);
             Ok(u8::from(failed).into())
+        }
+        Options::Exchange(options) => {
+            let count = attacks::exchange(options)?;
+            attacks::print(&format!("exchanged {count} times\n"))?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

@@ -50,9 +50,14 @@ impl Proc {
         if statfs("/proc").is_ok_and(is_proc) {
             return Ok(Self { path: "/proc".into(), is_ours: false });
         }
+        Self::mount(canary, &canary.inside()?)
+    }
+
+    /// A new mount, whatever there is, in the planted directory.
+    pub(crate) fn mount(canary: &Spec, inside: &Path) -> Result<Self> {
         // In a directory that was planted empty: on top of one of the
         // sandbox's own it would hide something.
-        let path = canary.inside()?.join("mount");
+        let path = inside.join("mount");
         // The name of the canary, for the witness to find what is left.
         mount(
             Some(canary.get::<String>("id")?.as_str()),
@@ -61,7 +66,7 @@ impl Proc {
             MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
             None::<&str>,
         )
-        .call(format_args!("no /proc; mount(proc, {path:?})"))?;
+        .call(format_args!("mount(\"proc\", {path:?})"))?;
         Ok(Self { path, is_ours: true })
     }
 

@@ -61,6 +61,11 @@ impl HeldSignals {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Error::of_call("poll()", errno)),
         }
+        self.arrived()
+    }
+
+    /// The same for what has arrived already, without waiting.
+    pub(crate) fn arrived(&self) -> Result<Option<u8>> {
         while let Some(signal) =
             self.arrived.read_signal().call("read(signalfd)")?
         {

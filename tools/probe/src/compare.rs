@@ -35,9 +35,9 @@ pub struct Comparison {
     pub reason: Option<String>,
 }
 
-/// How a resource is compared. Whatever the rule: where the two values hold
-/// in different scopes (namespaces, mostly), the resource is `private`, for
-/// equal names in them mean different things.
+/// How a resource is compared. Whatever the rule, but for `Peers`: where the
+/// two values hold in different scopes (namespaces, mostly), the resource is
+/// `private`, for equal names in them mean different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// Equal is `shared`, different is `private`.
@@ -50,6 +50,10 @@ pub enum Rule {
     /// All that the reference has is `shared`, some is `limited`, nothing is
     /// `private`.
     Collection,
+    /// In one scope `shared` whatever the values, since nothing there is ever
+    /// kept apart; from one scope to another as `Collection`, because what has
+    /// a group in common has a way through.
+    Peers,
     /// As `Collection`, but `shared` from half on, because processes come and
     /// go between two looks.
     Crowd,
@@ -86,6 +90,11 @@ fn judge(
         // Its own value may be out of reach: the namespace says enough.
         (Rule::Scope, Some(namespace)) => both(namespace)
             .and_then(|(mine, theirs)| Rule::Identity.judge(mine, theirs)),
+        (Rule::Peers, Some(namespace))
+            if both(namespace).is_ok_and(|(a, b)| a.value == b.value) =>
+        {
+            Ok(Verdict::Shared)
+        }
         (rule, within) => both(resource.name).and_then(|(mine, theirs)| {
             let has_scope = mine.scope.is_some() && theirs.scope.is_some();
             match within.is_some() && !has_scope {
@@ -123,6 +132,8 @@ impl Rule {
                      from outside, with --pid"
                     .into())
             }
+            Self::Peers if one_scope => Ok(Verdict::Shared),
+            Self::Peers => self.judge_values(&mine.value, &theirs.value),
             _ if !one_scope => Ok(Verdict::Private),
             Self::Scope | Self::Mounted => Ok(Verdict::Shared),
             _ => self.judge_values(&mine.value, &theirs.value),

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use process::{Call, Result};
+use process::{Call, Error, Result};
 
 use crate::report::Known;
 use crate::subject::Subject;
@@ -102,8 +102,14 @@ pub(crate) fn mounts(subject: &Subject) -> Result<Known> {
 /// The peer groups of mount_namespaces(7). Their numbers hold for the whole
 /// machine, so a group in common is a way for mounts to get through.
 pub(crate) fn propagation(subject: &Subject) -> Result<Known> {
+    let table = mount_table(subject)?;
+    // The table ends at the root directory: a mount that begins further up is
+    // not in it, and may well be shared.
+    if !table.iter().any(|mount| mount.point == "/") {
+        return Err(Error::new("its root directory is not where a mount is"));
+    }
     let mut ways = BTreeSet::new();
-    for tag in mount_table(subject)?.iter().flat_map(|m| &m.propagation) {
+    for tag in table.iter().flat_map(|mount| &mount.propagation) {
         match tag.split_once(':') {
             Some(("shared", group)) => {
                 ways.insert(format!("send {group}"));

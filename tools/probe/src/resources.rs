@@ -70,7 +70,7 @@ pub const RESOURCES: &[Resource] = &[
     row("mounts", "mount table: id, mount point, type, source",
         Rule::Scope, files::mounts).within("ns-mnt"),
     row("mount-propagation", "peer groups that pass mounts on or receive them",
-        Rule::Collection, files::propagation),
+        Rule::Peers, files::propagation).within("ns-mnt"),
     row("files-open", "inherited files from descriptor 3 on",
         Rule::Collection, descriptors::files),
     row("streams", "standard input, output and error",

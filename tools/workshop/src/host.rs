@@ -14,10 +14,16 @@ use process::{Call, Error, Result};
 
 /// What the first process of the pretend host does. It gives the host a /dev
 /// and a name of its own (`mount -n`, since there is no writing down what is
-/// mounted for others) and says that all is ready. Then it lives as long as
-/// somebody holds the other end of its standard input, so that it can't
-/// outlive a test that was killed. With SIGCHLD ignored the kernel removes
-/// orphans as an init would (NOTES in wait(2)).
+/// mounted for others). Last, as systemd does on the machines that people
+/// have, it makes every mount shared: a step that forgets to make its own
+/// private leaks them into the pretend host, and is found out. Into the machine
+/// nothing leaks, since `--propagation=private` came first: only copies of
+/// these mounts are peers (mount_namespaces(7)).
+///
+/// Then it says that all is ready, and lives as long as somebody holds the
+/// other end of its standard input, so that it can't outlive a test that was
+/// killed. With SIGCHLD ignored the kernel removes orphans as an init would
+/// (NOTES in wait(2)).
 const INIT: &str = "
 set -e
 mount -n -t tmpfs -o mode=755 dev /mnt
@@ -33,6 +39,7 @@ mount -n --rbind /dev/pts /mnt/pts
 ln -s pts/ptmx /mnt/ptmx
 ln -s /proc/self/fd /mnt/fd
 mount -n --move /mnt /dev
+mount -n --make-rshared /
 hostname host
 echo ready
 exec env --ignore-signal=CHLD cat
@@ -212,16 +219,17 @@ pub fn only_child(parent: u32) -> Result<u32> {
     }
 }
 
-/// The youngest of a line of last children: a step that was started inside is
-/// the child of nsenter(1), and its command is its child in turn.
-pub fn last_descendant(pid: u32) -> u32 {
-    match children(pid).last() {
-        Some(child) => last_descendant(*child),
+/// The youngest of a line of first children: a step that was started inside is
+/// the child of nsenter(1), and its command is its child in turn. The first,
+/// since a step may start a helper after its command, but never before.
+pub fn first_descendant(pid: u32) -> u32 {
+    match children(pid).first() {
+        Some(child) => first_descendant(*child),
         None => pid,
     }
 }
 
-/// None, if there is no such process.
+/// The oldest first; none, if there is no such process.
 fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let children = std::fs::read_to_string(path).unwrap_or_default();

@@ -62,7 +62,9 @@ pub const LADDER: &[Step] = &[
         ],
         contains: &[
             "chroot-breakout",
+            "core-pattern",
             "inherited-fd",
+            "kernel-memory",
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
@@ -70,6 +72,8 @@ pub const LADDER: &[Step] = &[
             "proc-root",
             "rename-host",
             "set-uid",
+            "sysrq-trigger",
+            "unmask",
         ],
     },
 ];

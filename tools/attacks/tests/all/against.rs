@@ -135,6 +135,39 @@ fn a_mount_that_propagates_escapes() {
     }
 }
 
+/// As runtimes do it: one read-only mount, or another file on top.
+#[test]
+fn masks_of_proc_are_worthless_to_who_may_mount() {
+    let masks = [
+        "mount --bind /proc/sys /proc/sys && \
+         mount -o remount,bind,ro /proc/sys",
+        "mount --bind /dev/null /proc/sys/kernel/core_pattern",
+    ];
+    for host in hosts().into_iter().filter(|host| host.root == Root::Real) {
+        for mask in masks {
+            let mut step = Command::new("unshare");
+            step.args(["--mount", "--propagation", "private", "sh", "-c"]);
+            step.args([&format!("{mask} && exec \"$@\""), "sh"]);
+            let reports =
+                host.against(&["core-pattern", "unmask"], None, &step);
+            host.expect(&reports, &["unmask"]);
+            assert!(host.leftovers().is_empty());
+        }
+    }
+}
+
+/// The whole machine would have it.
+#[test]
+fn what_the_kernel_runs_after_a_crash_is_as_before() {
+    let pattern = || fs::read("/proc/sys/kernel/core_pattern").unwrap();
+    let before = pattern();
+    for host in hosts() {
+        let step = Command::new(program("00-process"));
+        host.against(&["core-pattern", "unmask"], None, &step);
+        assert_eq!(pattern(), before);
+    }
+}
+
 /// A `/dev` of files does not learn of a new device.
 #[test]
 fn a_disk_needs_no_node_of_the_host() {

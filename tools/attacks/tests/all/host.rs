@@ -137,11 +137,16 @@ impl Host {
 
     /// What takes more than the planter may be allowed.
     pub(crate) fn is_hard(&self, name: &str) -> bool {
-        match self.root {
-            Root::Real => name == "open-by-handle",
-            Root::Mapped => {
-                ["mknod-disk", "open-by-handle", "set-uid"].contains(&name)
-            }
+        let is_missing = |path: &str| !Path::new(path).exists();
+        match (self.root, name) {
+            (_, "open-by-handle") => true,
+            (Root::Mapped, "mknod-disk" | "set-uid") => true,
+            (Root::Mapped, "core-pattern" | "unmask") => true,
+            (Root::Mapped, "sysrq-trigger" | "kernel-memory") => true,
+            // Whoever makes a kernel may leave these out.
+            (Root::Real, "sysrq-trigger") => is_missing("/proc/sysrq-trigger"),
+            (Root::Real, "kernel-memory") => is_missing("/proc/kcore"),
+            (Root::Real, _) | (Root::Mapped, _) => false,
         }
     }
 

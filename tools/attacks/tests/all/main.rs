@@ -6,5 +6,6 @@
 #![cfg(test)] // So clippy.toml allows `unwrap` in the helpers, too.
 
 mod against;
+mod exchange;
 mod host;
 mod plant;

@@ -87,6 +87,30 @@ fn a_collection_is_judged_by_what_it_has_of_the_reference() {
 }
 
 #[test]
+fn peers_are_in_one_scope_or_have_a_group_in_common() {
+    let all = set(&["receive 1", "send 1"]).scoped("host");
+    let rule = Rule::Peers;
+    let check = |mine, expected| check(rule, mine, all.clone(), expected);
+    check(set(&[]).scoped("host"), Verdict::Shared);
+    check(set(&["receive 1", "send 1"]).scoped("other"), Verdict::Shared);
+    check(set(&["receive 1"]).scoped("other"), Verdict::Limited);
+    check(set(&[]).scoped("other"), Verdict::Private);
+}
+
+/// Its table of mounts ends at its root directory.
+#[test]
+fn who_is_in_another_directory_of_the_same_namespace_is_a_peer() {
+    let unknown = Fact::Unknown { unknown: "no mount".into() };
+    let namespace = |id| ("ns-mnt", Fact::Known(Known::text(id)));
+    let row = "mount-propagation";
+    let mine = report(&[(row, unknown), namespace("4:1")]);
+    let theirs =
+        |id| report(&[(row, Fact::Known(set(&["send 1"]))), namespace(id)]);
+    check_row(row, &mine, &theirs("4:1"), Verdict::Shared);
+    check_row(row, &mine, &theirs("4:2"), Verdict::Unknown);
+}
+
+#[test]
 fn a_crowd_may_change_by_half() {
     let all = set(&["1", "2", "3", "4"]);
     let rule = Rule::Crowd;

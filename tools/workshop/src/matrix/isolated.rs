@@ -7,7 +7,7 @@ use probe::{Comparison, Report, Verdict, compare};
 use process::{Call, Error, Result};
 
 use super::Column;
-use crate::host::{Host, last_descendant};
+use crate::host::{Host, first_descendant};
 use crate::ladder::Step;
 use crate::repository;
 
@@ -64,7 +64,7 @@ fn look_at(step: &Step, host: &Host) -> Result<(Report, Report)> {
         .spawn()
         .call("execve(\"nsenter\")")?;
     let inside = first_report(&mut tool)?;
-    let pid = host.number_of(last_descendant(tool.id()))?;
+    let pid = host.number_of(first_descendant(tool.id()))?;
     let outside =
         report(host.command(&probe).args(["--format", "json", "--pid", &pid]));
     drop(tool.stdin.take()); // It has been held long enough.
