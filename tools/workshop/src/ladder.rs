@@ -76,6 +76,63 @@ pub const LADDER: &[Step] = &[
             "unmask",
         ],
     },
+    Step {
+        name: "03-pid",
+        builds_on: Some("01-chroot"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-pid", "private"),
+            ("processes", "private"),
+            // The new /proc brings /proc/sys along.
+            ("kernel-interfaces", "limited"),
+        ],
+        contains: &[
+            "list-processes",
+            "proc-cwd",
+            "proc-root",
+            "ptrace-process",
+            "signal-process",
+        ],
+    },
+    Step {
+        name: "04-uts",
+        builds_on: Some("03-pid"),
+        takes_rootfs: true,
+        isolates: &[("ns-uts", "private"), ("hostname", "private")],
+        contains: &["rename-host"],
+    },
+    Step {
+        name: "05-ipc",
+        builds_on: Some("04-uts"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-ipc", "private"),
+            ("sysv-ipc", "private"),
+            ("mqueues", "private"),
+        ],
+        contains: &["shared-memory"],
+    },
+    Step {
+        name: "06-mount",
+        builds_on: Some("05-ipc"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-mnt", "private"),
+            ("mounts", "private"),
+            ("mount-propagation", "private"),
+            ("files-open", "private"),
+            ("devices", "limited"),
+            ("kernel-interfaces", "private"),
+        ],
+        contains: &[
+            "chroot-breakout",
+            "core-pattern",
+            "inherited-fd",
+            "kernel-memory",
+            "leave-mount",
+            "sysrq-trigger",
+        ],
+    },
 ];
 
 impl Step {
