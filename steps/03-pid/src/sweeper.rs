@@ -14,6 +14,7 @@ use std::process::exit;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{chroot, fchdir, setsid};
 use process::{Call, Error, Hint, Result};
 
@@ -52,8 +53,11 @@ impl Sweeper {
 
     /// Waits until all is unmounted. Call it when the container has ended.
     pub fn finish(self) -> Result<()> {
-        match self.0.wait()? {
-            0 => Ok(()),
+        let pid = self.0.pid();
+        // Not by `process::Child::wait`: the wait for the container has read
+        // a SIGCHLD that may have been this one's too.
+        match waitpid(pid, None).call(format_args!("waitpid({pid})"))? {
+            WaitStatus::Exited(_, 0) => Ok(()),
             _ => Err(Error::new("the container's mounts were not removed")
                 .with_hint("`cargo workshop clean` removes them")),
         }
