@@ -180,8 +180,9 @@ impl Root {
         // needs no directory in there.
         pivot_root(".", ".").call("pivot_root(\".\", \".\")").hint(
             Errno::EINVAL,
-            "the present root directory can't be exchanged: it is the \
-             kernel's own initial file system, or the root of no mount",
+            "the mounts are shared, or the present root directory can't be \
+             exchanged: it is the kernel's own initial file system, or the \
+             root of no mount",
         )?;
         // Detached it is in no table, however many use it.
         umount2(".", MntFlags::MNT_DETACH)
