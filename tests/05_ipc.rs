@@ -381,7 +381,7 @@ fn a_setting_of_the_whole_machine_is_refused() {
     for setting in [
         // Each with a value that changes nothing, should it be written.
         "kernel.hostname=host",
-        "kernel.pid_max=4194304",
+        "kernel.ostype=Linux",
         "net.ipv4.ip_forward=0",
         "kernel.sem_next_id=-1",
         "kernel/shmmni=4096",
@@ -412,6 +412,18 @@ fn a_value_that_the_kernel_does_not_take_is_refused() {
         "fs.mqueue.msg_max=99999999",
     ] {
         refuses(with(setting), 125, "EINVAL");
+    }
+}
+
+#[test]
+fn a_value_holds_no_second_setting() {
+    let host = Host::start().expect("a pretend host");
+    needs_settings!(&host);
+    // CVE-2022-0811: the runtime looked at the first name alone.
+    for separator in ["+", " ", ",", "\n"] {
+        let two = format!("kernel.shmmni=7{separator}kernel.hostname=renamed");
+        let mut tool = ipc(&host, &["--sysctl", &two], &["echo", "started"]);
+        tool.assert().stdout("").code(125);
     }
 }
 
