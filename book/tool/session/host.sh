@@ -36,7 +36,8 @@ for node in null zero full random urandom tty; do
     : >"$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done
-mkdir "$root/dev/pts" "$root/dev/shm"
+mkdir "$root/dev/mqueue" "$root/dev/pts" "$root/dev/shm"
+mount -t mqueue mqueue "$root/dev/mqueue"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
