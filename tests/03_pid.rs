@@ -140,7 +140,11 @@ fn has_proc(host: &Host, root: &Path) -> bool {
         .any(|line| line.contains(&target) && line.contains(" - proc "))
 }
 
+/// A command that ends with its input.
 const HELD: [&str; 3] = ["sh", "-c", "echo ready; read -r end"];
+
+/// A command that does not end by itself.
+const ENDLESS: [&str; 3] = ["sh", "-c", "echo ready; exec sleep 1000"];
 
 // --- What is isolated -------------------------------------------------------
 
@@ -208,7 +212,9 @@ fn a_process_of_the_host_cannot_be_signalled() {
 fn each_level_has_a_number_of_its_own() {
     let host = Host::start().expect("a pretend host");
     let script = "\"$0\" \"$1\" sleep 1000 &
-        until pid=$(pgrep -x sleep -P $!); do sleep 0.01; done
+        for n in $(seq 500); do
+            pid=$(pgrep -x sleep -P $!) && break; sleep 0.01
+        done
         echo ready $(grep NSpid /proc/$pid/status)
         wait";
     let tool = program("03-pid").display().to_string();
@@ -290,15 +296,14 @@ fn an_init_reaps_every_orphan() {
 #[test]
 fn without_an_init_a_signal_is_lost() {
     let host = Host::start().expect("a pretend host");
-    let sleep = ["sh", "-c", "echo ready; exec sleep 1000"];
-    let running = Running::start(pid(&host, &[], &sleep));
+    let running = Running::start(pid(&host, &[], &ENDLESS));
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         kill(running.tool, signal);
         has_passed_all_on(running.tool);
         assert!(!has_ended(running.first), "signal {signal}");
     }
     // The same program, as number 2.
-    let running = Running::start(pid(&host, &["--init"], &sleep));
+    let running = Running::start(pid(&host, &["--init"], &ENDLESS));
     kill(running.tool, libc::SIGTERM);
     assert_eq!(running.ends(), 128 + libc::SIGTERM);
 }
@@ -345,16 +350,13 @@ fn under_an_init_signals_are_set_as_the_caller_had_them() {
 
 // --- The end of a container -------------------------------------------------
 
-/// A command with a child that has left its session, and never ends.
-const WITH_A_CHILD: [&str; 3] =
-    ["sh", "-c", "setsid sleep 1000 & echo ready; read -r end"];
-
 #[test]
 fn with_number_one_all_others_end() {
     let host = Host::start().expect("a pretend host");
+    let script = "setsid sleep 1000 & echo ready; read -r end";
     for (step, lives) in [("01-chroot", true), ("03-pid", false)] {
-        let mut running =
-            Running::start(of_step(step, &host, &[], &WITH_A_CHILD));
+        let step_with = of_step(step, &host, &[], &["sh", "-c", script]);
+        let mut running = Running::start(step_with);
         let grandchild = children(running.first)[0];
         drop(running.nsenter.stdin.take()); // The command's input ends.
         running.ends();
@@ -365,8 +367,10 @@ fn with_number_one_all_others_end() {
 #[test]
 fn a_killed_tool_takes_grandchildren_along() {
     let host = Host::start().expect("a pretend host");
+    let script = "setsid sleep 1000 & echo ready; exec sleep 1000";
+    let command = ["sh", "-c", script];
     for options in [&[][..], &["--init"]] {
-        let step = on_slash(&host, options, &WITH_A_CHILD);
+        let step = on_slash(&host, options, &command);
         let running = Running::start(step);
         let mut youngest = running.first;
         while let Some(child) = children(youngest).first() {
@@ -377,7 +381,7 @@ fn a_killed_tool_takes_grandchildren_along() {
         eventually("the grandchild ends", || has_ended(youngest));
     }
     // In the step before it lives on.
-    let step = of_step("01-chroot", &host, &[], &WITH_A_CHILD);
+    let step = of_step("01-chroot", &host, &[], &command);
     let running = Running::start(step);
     let (first, grandchild) = (running.first, children(running.first)[0]);
     kill(running.tool, libc::SIGKILL);
@@ -525,7 +529,7 @@ fn the_host_stays_as_it_was() {
 fn a_killed_tool_leaves_no_mount() {
     let host = Host::start().expect("a pretend host");
     for options in [&[][..], &["--init"]] {
-        let running = Running::start(pid(&host, options, &HELD));
+        let running = Running::start(pid(&host, options, &ENDLESS));
         assert!(has_proc(&host, &rootfs()));
         kill(running.tool, libc::SIGKILL);
         running.ends();
@@ -536,7 +540,7 @@ fn a_killed_tool_leaves_no_mount() {
 #[test]
 fn the_end_of_the_whole_job_leaves_no_mount() {
     let host = Host::start().expect("a pretend host");
-    let running = Running::start(pid(&host, &[], &HELD));
+    let running = Running::start(pid(&host, &[], &ENDLESS));
     let group = -(running.nsenter.id() as i32);
     // As a shell does with its jobs, or a terminal that is closed.
     // SAFETY: kill(2) touches no memory; the group was made by `start`.
