@@ -8,6 +8,9 @@
 mod sandbox;
 mod trace;
 
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::FromRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -75,6 +78,12 @@ pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
 
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
+    leaves_no_trace_with(step, &[]);
+}
+
+/// The same for a step that is given `options`: `--init`, say, without which
+/// process 1 of a pid namespace gets none of the signals.
+pub fn leaves_no_trace_with(step: &str, options: &[&str]) {
     let step = Step::find(step).expect("a step of the ladder");
     let host = Host::start().expect("a pretend host");
     let rootfs = RootfsCopy::new(step.name);
@@ -138,11 +147,27 @@ impl Drop for RootfsCopy {
 
 /// Says that the tool names what went wrong, gives a hint, and exits so.
 pub fn refuses(mut tool: Command, code: i32, message: &str) {
-    let output = tool.output().expect("it starts");
-    let text = String::from_utf8_lossy(&output.stderr);
+    // A file, and no pipe: a process that a bug leaves behind holds up nobody.
+    let mut stderr = memory_file();
+    let copy = stderr.try_clone().expect("a descriptor");
+    let tool = tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(copy);
+    let status = status_of(&mut tool.spawn().expect("it starts"));
+    let mut text = String::new();
+    stderr.rewind().expect("a file");
+    stderr.read_to_string(&mut text).expect("text");
     assert!(text.contains(message), "{message:?} is not in {text:?}");
     assert!(text.contains("\nhint: "), "no hint in {text:?}");
-    assert_eq!(output.status.code(), Some(code));
+    assert_eq!(status.code(), Some(code));
+}
+
+/// A file without a name: memfd_create(2).
+fn memory_file() -> File {
+    // SAFETY: the name is a C string, and is copied.
+    let fd =
+        unsafe { libc::memfd_create(c"stderr".as_ptr(), libc::MFD_CLOEXEC) };
+    assert!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
+    // SAFETY: the descriptor is new, and nobody else knows of it.
+    unsafe { File::from_raw_fd(fd) }
 }
 
 /// `Ok` if both are the same, or what differs.
