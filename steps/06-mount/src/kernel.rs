@@ -97,7 +97,8 @@ fn existing<'a>(
 /// Covers a directory with an empty one, which will do for all others too.
 fn cover(root: &Root, place: Place) -> Result<Place> {
     let flags = inert() | MsFlags::MS_RDONLY;
-    let options = &[("size", "0"), ("mode", "755")];
+    // As few as there can be; 0 would mean any number: tmpfs(5).
+    let options = &[("nr_blocks", "1"), ("nr_inodes", "1"), ("mode", "755")];
     let tmpfs = Filesystem { kind: "tmpfs", flags, options };
     let fd = root.api.mount(&tmpfs, &place)?;
     Ok(Place { fd, path: place.path })
