@@ -58,7 +58,8 @@ impl Trace {
     }
 }
 
-/// The processes in the pid namespace of `init`, zombies included.
+/// The processes in the pid namespace of `init` and in those that were made
+/// from it, zombies included.
 fn processes(init: u32) -> BTreeSet<String> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid"));
     let ours = namespace(&init.to_string()).expect("the pid namespace");
@@ -68,18 +69,29 @@ fn processes(init: u32) -> BTreeSet<String> {
     for entry in fs::read_dir("/proc").expect("/proc") {
         let pid = entry.expect("an entry").file_name();
         let pid = pid.to_str().unwrap_or_default();
-        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status"))
-        else {
-            continue; // No process, or it has ended since.
-        };
-        // A zombie has left its namespaces, but not its parent.
-        let zombie = field(&status, "State").starts_with('Z')
-            && lives_there(&field(&status, "PPid"));
-        if zombie || lives_there(pid) {
+        // No process, or it has ended since.
+        let Some(status) = status(pid) else { continue };
+        // A zombie has left its namespaces, and a container has its own, but
+        // not their parents.
+        if lives_there(pid) || ancestors(&status).iter().any(|p| lives_there(p))
+        {
             found.insert(format!("{pid} {}", field(&status, "Name")));
         }
     }
     found
+}
+
+fn status(pid: &str) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/status")).ok()
+}
+
+/// The numbers of the parent, of its parent, and so on.
+fn ancestors(status_of_child: &str) -> Vec<String> {
+    let mut numbers = vec![field(status_of_child, "PPid")];
+    while let Some(status) = numbers.last().and_then(|pid| status(pid)) {
+        numbers.push(field(&status, "PPid"));
+    }
+    numbers
 }
 
 /// Names, kinds, owners and sizes of all files below `directory`.
