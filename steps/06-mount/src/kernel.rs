@@ -66,13 +66,10 @@ pub(crate) fn protect(root: &Root, null: &Place) -> Result<()> {
     let mut empty = None;
     for path in existing(root, MASKED) {
         let place = path?;
+        let put = |what| root.api.bind(what, &place, MsFlags::empty());
         match (place.is_directory()?, &empty) {
-            (false, _) => {
-                drop(root.api.bind(null, &place, MsFlags::empty())?)
-            }
-            (true, Some(empty)) => {
-                drop(root.api.bind(empty, &place, MsFlags::empty())?);
-            }
+            (false, _) => drop(put(null)?),
+            (true, Some(empty)) => drop(put(empty)?),
             (true, None) => empty = Some(cover(root, place)?),
         }
     }

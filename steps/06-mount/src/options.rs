@@ -185,7 +185,8 @@ impl Addition<'_> {
 
     /// The mount point. It may not be in `/proc`, wherever a link has led:
     /// later steps write there to confine the command, and must not write to
-    /// a file that somebody has put in its place (CVE-2019-16884).
+    /// a file that somebody has put in its place (CVE-2019-16884). Whoever
+    /// covers what is masked in there covers a cover.
     fn at(&self, root: &Root, is_directory: bool) -> Result<Place> {
         let inside = self.inside;
         let at = root

@@ -156,10 +156,13 @@ impl Root {
             // Somebody was faster, or it is a link that leads nowhere: the
             // next look will tell.
             Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(Error::of_call(
-                format_args!("mkdir({path:?} in the root file system)"),
-                errno,
-            )),
+            Err(errno) => {
+                let call = if is_directory { "mkdirat" } else { "openat" };
+                Err(Error::of_call(
+                    format_args!("{call}(rootfs, {path:?})"),
+                    errno,
+                ))
+            }
         }
     }
 
