@@ -229,11 +229,10 @@ fn the_devices_work() {
 #[test]
 fn pseudo_terminals_are_its_own() {
     for scene in scenes_of_all() {
-        // That of the host has number 0 now, if no other has.
         let open = "exec 3<>/dev/ptmx; ls /dev/pts; stat -c %t /dev/pts/0";
-        let nested =
-            format!("exec 8<>/dev/ptmx; $STEP /mnt/rootfs sh -c '{open}'");
-        assert_eq!(scene.on_host(&nested), "0\nptmx\n88\n");
+        assert_eq!(scene.inside(&[], open), "0\nptmx\n88\n");
+        let which = "stat -c %d /dev/pts";
+        assert_ne!(scene.inside(&[], which), scene.on_host(which));
     }
 }
 
@@ -281,6 +280,20 @@ fn no_mount_goes_out_and_none_comes_in() {
         assert!(!table.contains("later"), "{table}");
         assert!(!table.contains("shared:"), "{table}");
         assert!(!table.contains("master:"), "{table}");
+    }
+}
+
+#[test]
+fn in_a_user_namespace_the_root_stays_where_it_is() {
+    // Root of the machine can detach it, and then enter what is below: the
+    // kernel's initial file system. Without -l it would ask for the disk to
+    // become read-only, so a test must not.
+    for ids in [Ids::Range, Ids::RootOnly] {
+        let Some(scenes) = scenes_with(ids) else { continue };
+        for scene in scenes {
+            let said = scene.refused(&[], "umount -l /");
+            assert!(said.contains("Invalid argument"), "{said}");
+        }
     }
 }
 
