@@ -31,9 +31,8 @@ pub(crate) fn scenes() -> [Scene; 2] {
     [Scene::start(&[]), Scene::start(&older())]
 }
 
-/// The same, and one of each kind in a user namespace.
+/// The same, and one of each kind in a user namespace, where that can be had.
 pub(crate) fn scenes_of_all() -> Vec<Scene> {
-    // What can't be had, `workshop doctor` tells.
     let range = Host::start_with(Ids::Range).ok();
     let root_only = Host::start_with(Ids::RootOnly).ok();
     let range = range.map(|host| Scene::on(host, &[]));
@@ -46,6 +45,16 @@ pub(crate) fn scenes_with(ids: Ids) -> Option<[Scene; 2]> {
     let hosts = [Host::start_with(ids).ok()?, Host::start_with(ids).ok()?];
     let [new, old] = hosts;
     Some([Scene::on(new, &[]), Scene::on(old, &older())])
+}
+
+#[test]
+fn user_namespaces_are_among_the_scenes() {
+    if let Err(error) = Host::start_with(Ids::RootOnly) {
+        support::skip!(
+            &error.to_string(),
+            "`cargo workshop doctor` says what it takes"
+        );
+    }
 }
 
 /// What Linux 5.1 does not have.
