@@ -522,7 +522,7 @@ fn two_containers_on_one_root_hide_each_others_proc() {
 
 #[test]
 fn the_host_stays_as_it_was() {
-    support::leaves_no_trace_with("03-pid", &["--init"]);
+    support::leaves_no_trace("03-pid");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! step that makes it and fails in the step before. And it fails for a liar
 //! that prints what is expected and isolates nothing.
 
+pub mod missing;
 mod sandbox;
 mod trace;
 
@@ -78,12 +79,6 @@ pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
 
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
-    leaves_no_trace_with(step, &[]);
-}
-
-/// The same for a step that is given `options`: `--init`, say, without which
-/// process 1 of a pid namespace gets none of the signals.
-pub fn leaves_no_trace_with(step: &str, options: &[&str]) {
     let step = Step::find(step).expect("a step of the ladder");
     let host = Host::start().expect("a pretend host");
     let rootfs = RootfsCopy::new(step.name);
