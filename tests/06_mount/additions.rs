@@ -167,7 +167,8 @@ fn a_root_that_is_read_only_on_the_host_stays_so() {
         }
         // No place is made in there, not even for a moment.
         let options = ["--read-only", "--tmpfs", "/new"];
-        refuses(scene.tool(&options, &["true"]), 125, "EROFS");
+        let message = "mkdirat(rootfs, \"/new\"): EROFS";
+        refuses(scene.tool(&options, &["true"]), 125, message);
     }
 }
 

@@ -201,12 +201,7 @@ impl Addition<'_> {
                 "links on the way lead in a circle, or out through one of \
                  those in /proc",
             )
-            .hint(Errno::ENOTDIR, "a file is on the way")
-            .hint(
-                Errno::EROFS,
-                "make it on the host: what the host has read-only is not \
-                 changed",
-            )?;
+            .hint(Errno::ENOTDIR, "a file is on the way")?;
         let found = fstatfs(&at).call(format_args!("fstatfs({inside:?})"))?;
         if found.filesystem_type() == PROC_SUPER_MAGIC {
             return Err(Error::new(format_args!(

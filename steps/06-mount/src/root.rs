@@ -156,12 +156,13 @@ impl Root {
             // Somebody was faster, or it is a link that leads nowhere: the
             // next look will tell.
             Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => {
+            result => {
                 let call = if is_directory { "mkdirat" } else { "openat" };
-                Err(Error::of_call(
-                    format_args!("{call}(rootfs, {path:?})"),
-                    errno,
-                ))
+                result.call(format_args!("{call}(rootfs, {path:?})")).hint(
+                    Errno::EROFS,
+                    "make it on the host: what the host has read-only is not \
+                     changed",
+                )
             }
         }
     }
