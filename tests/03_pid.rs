@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use assert_cmd::assert::OutputAssertExt;
-use support::{Sandbox, Trace, different, eventually, field};
+use support::{InTime, Sandbox, Trace, different, eventually, field};
 use support::{isolates, isolates_with, program, refuses, rootfs, same};
 use support::{status_of, step_in, still_shares};
 use workshop::host::{Host, Ids, only_child};
@@ -197,12 +197,12 @@ fn a_process_of_the_host_cannot_be_signalled() {
     let number = host.number_of(victim).expect("a number");
     let attempt = ["sh", "-c", &format!("kill -KILL {number}")];
 
-    let refused = on_slash(&host, &[], &attempt).output().expect("a shell");
+    let refused = on_slash(&host, &[], &attempt).in_time();
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(text.contains("No such process"), "{text}");
     assert!(!has_ended(victim));
     // In the step before it is killed.
-    of_step("01-chroot", &host, &[], &attempt).assert().code(0);
+    of_step("01-chroot", &host, &[], &attempt).in_time().assert().code(0);
     status_of(&mut sleep);
 }
 
@@ -235,6 +235,7 @@ fn each_level_has_a_number_of_its_own() {
     assert_ne!(all[all.len() - 3], middle[0], "by chance, or not at all?");
     // And from within.
     pid(&host, &[], &["grep", "NSpid", "/proc/self/status"])
+        .in_time()
         .assert()
         .stdout("NSpid:\t1\n");
 }
@@ -246,7 +247,7 @@ fn from_the_host_the_command_is_seen_and_can_be_killed() {
     let number = host.number_of(running.first).expect("a number");
     assert_ne!(number, "1");
     // SIGKILL is the one signal that number 1 can't escape, from outside.
-    host.command("kill").args(["-KILL", &number]).assert().code(0);
+    host.command("kill").args(["-KILL", &number]).in_time().assert().code(0);
     assert_eq!(running.ends(), 128 + libc::SIGKILL);
 }
 
@@ -325,7 +326,10 @@ fn a_signal_that_number_one_handles_arrives() {
 fn number_one_cannot_be_killed_from_inside() {
     let host = Host::start().expect("a pretend host");
     let script = "kill -KILL $$; echo still here";
-    pid(&host, &[], &["sh", "-c", script]).assert().stdout("still here\n");
+    pid(&host, &[], &["sh", "-c", script])
+        .in_time()
+        .assert()
+        .stdout("still here\n");
 }
 
 #[test]
@@ -344,8 +348,8 @@ fn under_an_init_a_stop_by_the_terminal_is_undone() {
 fn under_an_init_signals_are_set_as_the_caller_had_them() {
     let host = Host::start().expect("a pretend host");
     let show = ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"];
-    let plain = on_slash(&host, &[], &show).output().expect("grep").stdout;
-    on_slash(&host, &["--init"], &show).assert().stdout(plain);
+    let plain = on_slash(&host, &[], &show).in_time().stdout;
+    on_slash(&host, &["--init"], &show).in_time().assert().stdout(plain);
 }
 
 // --- The end of a container -------------------------------------------------
@@ -429,10 +433,10 @@ fn hold_still(pid: u32, meanwhile: impl FnOnce()) {
 fn many_short_commands_in_a_row_all_end() {
     let host = Host::start().expect("a pretend host");
     let before = mounts(&host);
-    let script = "for n in $(seq 50); do \"$0\" \"$1\" true || exit; done";
+    let script = "for n in $(seq 20); do \"$0\" \"$1\" true || exit; done";
     let mut shell = host.command("timeout");
-    shell.args(["60", "sh", "-c", script]).arg(program("03-pid"));
-    shell.arg(rootfs()).assert().code(0);
+    shell.args(["8", "sh", "-c", script]).arg(program("03-pid"));
+    shell.arg(rootfs()).in_time().assert().code(0);
     assert_eq!(mounts(&host), before);
 }
 
@@ -553,13 +557,13 @@ fn the_end_of_the_whole_job_leaves_no_mount() {
 fn a_tool_killed_at_any_moment_leaves_nothing() {
     let host = Host::start().expect("a pretend host");
     let before = Trace::of(&host, &rootfs().join("proc"));
-    let script = "for n in $(seq 0 40); do
+    let script = "for n in $(seq 0 25); do
             \"$0\" \"$1\" sleep 1000 & sleep 0.000$((n * 15 % 10))$n
             kill -KILL $!; wait $!
         done 2> /dev/null";
     let mut shell = host.command("timeout");
-    shell.args(["60", "bash", "-c", script]).arg(program("03-pid"));
-    let status = shell.arg(rootfs()).status().expect("a shell");
+    shell.args(["9", "bash", "-c", script]).arg(program("03-pid"));
+    let status = shell.arg(rootfs()).in_time().status;
     assert_eq!(status.code(), Some(128 + libc::SIGKILL));
     eventually("the host is as before", || {
         Trace::of(&host, &rootfs().join("proc")) == before
@@ -571,9 +575,9 @@ fn the_hosts_own_proc_is_not_removed() {
     let host = Host::start().expect("a pretend host");
     let before = mounts(&host);
     // With the host's root directory, its /proc is below that of the command.
-    on_slash(&host, &[], &["umount", "/proc"]).assert().code(0);
+    on_slash(&host, &[], &["umount", "/proc"]).in_time().assert().code(0);
     assert_eq!(mounts(&host), before);
-    on_slash(&host, &[], &["no-such-program"]).assert().code(127);
+    on_slash(&host, &[], &["no-such-program"]).in_time().assert().code(127);
     assert_eq!(mounts(&host), before);
 }
 
@@ -584,19 +588,20 @@ fn exit_code_and_output_are_the_commands() {
     let host = Host::start().expect("a pretend host");
     for options in [&[][..], &["--init"]] {
         pid(&host, options, &["sh", "-c", "echo out; exit 7"])
+            .in_time()
             .assert()
             .stdout("out\n")
             .code(7);
-        pid(&host, options, &["no-such-program"]).assert().code(127);
-        pid(&host, options, &["/etc/passwd"]).assert().code(126);
+        pid(&host, options, &["no-such-program"]).in_time().assert().code(127);
+        pid(&host, options, &["/etc/passwd"]).in_time().assert().code(126);
     }
 }
 
 #[test]
 fn ps_works_inside() {
     let host = Host::start().expect("a pretend host");
-    let output = pid(&host, &[], &["ps", "-o", "pid,comm"]).output();
-    let text = String::from_utf8(output.expect("ps").stdout).expect("text");
+    let output = pid(&host, &[], &["ps", "-o", "pid,comm"]).in_time();
+    let text = String::from_utf8(output.stdout).expect("text");
     assert_eq!(text.split_whitespace().last(), Some("ps"), "{text}");
     assert_eq!(text.lines().count(), 2, "{text}");
 }

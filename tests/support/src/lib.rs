@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::FromRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use workshop::host::{Host, only_child};
@@ -142,24 +142,42 @@ impl Drop for RootfsCopy {
 
 /// Says that the tool names what went wrong, gives a hint, and exits so.
 pub fn refuses(mut tool: Command, code: i32, message: &str) {
-    // A file, and no pipe: a process that a bug leaves behind holds up nobody.
-    let mut stderr = memory_file();
-    let copy = stderr.try_clone().expect("a descriptor");
-    let tool = tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(copy);
-    let status = status_of(&mut tool.spawn().expect("it starts"));
-    let mut text = String::new();
-    stderr.rewind().expect("a file");
-    stderr.read_to_string(&mut text).expect("text");
+    let output = tool.in_time();
+    let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(message), "{message:?} is not in {text:?}");
     assert!(text.contains("\nhint: "), "no hint in {text:?}");
-    assert_eq!(status.code(), Some(code));
+    assert_eq!(output.status.code(), Some(code));
+}
+
+/// As [`Command::output`], for a tool that a bug may keep from its end.
+pub trait InTime {
+    /// What it prints; panics if it does not end.
+    fn in_time(&mut self) -> Output;
+}
+
+impl InTime for Command {
+    fn in_time(&mut self) -> Output {
+        // Files, and no pipes: what the tool leaves behind holds up nobody.
+        let (mut stdout, mut stderr) = (memory_file(), memory_file());
+        let copy = |file: &File| file.try_clone().expect("a descriptor");
+        self.stdin(Stdio::null()).stdout(copy(&stdout)).stderr(copy(&stderr));
+        let status = status_of(&mut self.spawn().expect("it starts"));
+        let read = |file: &mut File| {
+            let mut bytes = Vec::new();
+            file.rewind().expect("a file");
+            file.read_to_end(&mut bytes).expect("a file");
+            bytes
+        };
+        let (stdout, stderr) = (read(&mut stdout), read(&mut stderr));
+        Output { status, stdout, stderr }
+    }
 }
 
 /// A file without a name: memfd_create(2).
 fn memory_file() -> File {
     // SAFETY: the name is a C string, and is copied.
     let fd =
-        unsafe { libc::memfd_create(c"stderr".as_ptr(), libc::MFD_CLOEXEC) };
+        unsafe { libc::memfd_create(c"output".as_ptr(), libc::MFD_CLOEXEC) };
     assert!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
     // SAFETY: the descriptor is new, and nobody else knows of it.
     unsafe { File::from_raw_fd(fd) }
