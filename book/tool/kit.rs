@@ -1,10 +1,11 @@
 //! Where things are in the repository.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// The repository; every path in the book begins at its top.
 #[derive(Clone, Debug)]
@@ -51,17 +52,51 @@ impl Kit {
         Ok(steps)
     }
 
-    /// The step before this one.
+    /// The step that this one builds on: the last one that it depends on.
     pub(crate) fn before(&self, step: &str) -> Result<Option<String>> {
-        let steps = self.steps()?;
-        let at = steps.iter().position(|each| each == step);
-        let at = at.with_context(|| format!("there is no steps/{step}"))?;
-        Ok(at.checked_sub(1).map(|before| steps[before].clone()))
+        let folder = format!("steps/{step}");
+        ensure!(self.has(&folder), "there is no {folder}");
+        let known = self.dependencies(step)?;
+        let mut steps = self.steps()?;
+        steps.retain(|each| known.contains(concept(each)));
+        Ok(steps.pop())
+    }
+
+    /// The names under `[dependencies]` of a step.
+    pub(crate) fn dependencies(&self, step: &str) -> Result<BTreeSet<String>> {
+        let path = format!("steps/{step}/Cargo.toml");
+        let manifest: toml::Table =
+            self.read(&path)?.parse().with_context(|| path)?;
+        let table = manifest.get("dependencies").and_then(|t| t.as_table());
+        Ok(table.map(|t| t.keys().cloned().collect()).unwrap_or_default())
     }
 
     /// The step that a chapter is about, if it is about one.
     pub(crate) fn step_of(&self, chapter: &Path) -> Option<String> {
         let name = chapter.file_stem()?.to_str()?;
         self.has(format!("steps/{name}")).then(|| name.to_owned())
+    }
+}
+
+/// `01-chroot` is about `chroot`, and that is its crate's name.
+pub(crate) fn concept(step: &str) -> &str {
+    step.split_once('-').map_or(step, |(_, concept)| concept)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::kit;
+
+    #[test]
+    fn a_step_builds_on_the_last_one_that_it_depends_on() {
+        let kit = kit(&[
+            ("steps/00-a/Cargo.toml", ""),
+            ("steps/01-b/Cargo.toml", "dependencies.a = '1'"),
+            ("steps/02-c/Cargo.toml", "dependencies = {a='1',x='1'}"),
+        ]);
+        let before = |step| kit.before(step).unwrap();
+        assert_eq!(before("00-a"), None);
+        assert_eq!(before("01-b").as_deref(), Some("00-a"));
+        assert_eq!(before("02-c").as_deref(), Some("00-a"));
     }
 }

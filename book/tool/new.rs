@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use similar::{ChangeTag, TextDiff};
 use walkdir::WalkDir;
 
-use crate::kit::Kit;
+use crate::kit::{Kit, concept};
 
 /// A table of the step's files, and where the rest comes from.
 pub(crate) fn table(kit: &Kit, step: &str) -> Result<String> {
@@ -66,17 +66,17 @@ fn changes(kit: &Kit, before: &str, text: &str) -> Result<String> {
 }
 
 fn origins(kit: &Kit, step: &str, before: Option<&str>) -> Result<String> {
-    let own = Dependencies::of(kit, step)?;
-    let mut known = Dependencies::default();
+    let own = kit.dependencies(step)?;
+    let mut known = BTreeSet::new();
     if let Some(before) = before {
-        known = Dependencies::of(kit, before)?;
+        known = kit.dependencies(before)?;
     }
     let mut steps = kit.steps()?;
-    steps.retain(|step| own.0.contains(concept(step)));
+    steps.retain(|step| own.contains(concept(step)));
     let links: Vec<_> = steps.iter().map(|s| chapter_link(kit, s)).collect();
-    let mut crates = own.0;
+    let mut crates = own;
     crates.retain(|name| {
-        !known.0.contains(name) && !steps.iter().any(|s| concept(s) == name)
+        !known.contains(name) && !steps.iter().any(|s| concept(s) == name)
     });
     let crates: Vec<_> = crates.iter().map(|c| format!("`{c}`")).collect();
     let mut out = String::new();
@@ -89,30 +89,11 @@ fn origins(kit: &Kit, step: &str, before: Option<&str>) -> Result<String> {
     Ok(out)
 }
 
-/// `01-chroot` is about `chroot`, and that is its crate's name.
-fn concept(step: &str) -> &str {
-    step.split_once('-').map_or(step, |(_, concept)| concept)
-}
-
 fn chapter_link(kit: &Kit, step: &str) -> String {
     let written = kit
         .read("book/src/SUMMARY.md")
         .is_ok_and(|summary| summary.contains(&format!("({step}.md)")));
     if written { format!("[{step}]({step}.md)") } else { format!("`{step}`") }
-}
-
-/// The names under `[dependencies]`.
-#[derive(Default)]
-struct Dependencies(BTreeSet<String>);
-
-impl Dependencies {
-    fn of(kit: &Kit, step: &str) -> Result<Self> {
-        let path = format!("steps/{step}/Cargo.toml");
-        let manifest: toml::Table =
-            kit.read(&path)?.parse().with_context(|| path)?;
-        let table = manifest.get("dependencies").and_then(|t| t.as_table());
-        Ok(Self(table.map(|t| t.keys().cloned().collect()).unwrap_or_default()))
-    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ for node in null zero full random urandom tty; do
     : >"$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done
-mkdir "$root/dev/pts" "$root/dev/shm"
+mkdir "$root/dev/mqueue" "$root/dev/pts" "$root/dev/shm"
+mount -t mqueue mqueue "$root/dev/mqueue"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
@@ -68,6 +69,10 @@ cd "$root"
 pivot_root . .
 umount -l .
 cd /
+
+# As systemd does it on the machines that readers have. Nothing gets out: what
+# came from the machine is a private copy since unshare(1).
+mount --make-rshared /
 
 # Numbers as on a machine that has been up for a while. Not every kernel lets
 # them be set, and nothing depends on it.

@@ -26,7 +26,8 @@ fn run(options: &Options) -> Result<u8> {
 
 /// In the new process: become the command.
 fn child(options: &Options, parent: Pid) -> Result<Infallible> {
-    process::die_with(parent)?;
     let environment = std::env::vars_os().collect();
+
+    process::die_with(parent)?;
     process::exec(&options.command, &environment)
 }

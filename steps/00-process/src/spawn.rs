@@ -142,6 +142,9 @@ impl Child {
 
     /// Waits until the command has ended, passes signals on to it, and gives
     /// its exit code: its own, or 128 + n if signal n killed it.
+    ///
+    /// A SIGCHLD stands for all children that have ended since the last one
+    /// was read. So of several children only one can be waited for like this.
     pub fn wait(self) -> Result<u8> {
         self.wait_by(Self::reap)
     }
@@ -156,18 +159,15 @@ impl Child {
             SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC)
                 .call("signalfd(all, SFD_CLOEXEC)")?;
         loop {
-            // Before the first signal too: a SIGCHLD stands for all children
-            // that have ended since the last one was read.
-            if let Some(status) = reap(&self)? {
-                return Ok(exit_code(status));
-            }
             let Some(signal) = signals.read_signal().call("read(signalfd)")?
             else {
                 continue; // EAGAIN, which only a non-blocking one answers.
             };
-            if signal.ssi_signo as c_int != libc::SIGCHLD
-                && let Err(error) = self.pass_on(&signal)
-            {
+            if signal.ssi_signo as c_int == libc::SIGCHLD {
+                if let Some(status) = reap(&self)? {
+                    return Ok(exit_code(status));
+                }
+            } else if let Err(error) = self.pass_on(&signal) {
                 // The command lives on, and so must the wait for it.
                 crate::report(&error);
             }

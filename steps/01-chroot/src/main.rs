@@ -32,7 +32,9 @@ fn run(options: &Options) -> Result<u8> {
 /// In the new process: leave the host's files behind, become the command.
 fn child(options: &Options, parent: Pid) -> Result<Infallible> {
     let environment = options.environment.environment(Path::new("/root"));
+
     chroot::enter(&options.rootfs)?;
     process::die_with(parent)?;
+
     process::exec(&options.command, &environment)
 }

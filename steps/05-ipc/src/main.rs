@@ -61,8 +61,8 @@ fn child(
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while the host's /proc is in reach
     chroot::enter(&options.rootfs)?;
-    pid::mount_proc()?; // the one in the new root
-    ipc::mount_mqueue()?; // likewise
+    ipc::mount_mqueue()?; // the one in the new root
+    pid::mount_proc()?; // last: by it the sweeper knows whose mounts these are
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

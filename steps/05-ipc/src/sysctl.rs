@@ -1,6 +1,6 @@
 //! Settings of the kernel that each IPC namespace has for itself: sysctl(8).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, read_to_string};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::str::FromStr;
@@ -69,22 +69,49 @@ pub fn set_sysctls(options: &SysctlOptions) -> Result<()> {
 
 fn set(Setting { name, value }: &Setting) -> Result<()> {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
-    let mut file = OpenOptions::new()
+    let mut file = open(&path)?;
+    file.write_all(value.as_bytes())
+        .call(format_args!("write({path:?}, {value:?})"))
+        .hint(
+            Errno::EINVAL,
+            "proc_sys_kernel(5) and mq_overview(7) say what it may be",
+        )?;
+    must_be(value, &path)
+}
+
+fn open(path: &str) -> Result<File> {
+    let file = OpenOptions::new()
         .write(true)
-        .open(&path)
+        .open(path)
         .call(format_args!("open({path:?})"))
         .hint(Errno::EROFS, "/proc is read-only, as in another container")
         .hint(
             Errno::EACCES,
-            "before Linux 6.2 it takes the machine's root, and not that of a \
+            "before Linux 6.9 it takes the machine's root, and not that of a \
              user namespace",
         )?;
     let found =
         fstatfs(file.as_fd()).call(format_args!("fstatfs({path:?})"))?;
-    if found.filesystem_type() != PROC_SUPER_MAGIC {
-        return Err(Error::new(format_args!("{path:?} is not on a proc")));
+    match found.filesystem_type() {
+        PROC_SUPER_MAGIC => Ok(file),
+        _ => Err(Error::new(format_args!("{path:?} is not on a proc"))),
     }
-    file.write_all(value.as_bytes())
-        .call(format_args!("write({path:?}, {value:?})"))
-        .hint(Errno::EINVAL, "see proc_sys_kernel(5) for what it may be")
+}
+
+/// The kernel takes as many numbers as there are to the setting, and ignores
+/// the rest, or the lack of any.
+fn must_be(value: &str, path: &str) -> Result<()> {
+    let found = read_to_string(path).call(format_args!("read({path:?})"))?;
+    let (found, value) = (words(&found), words(value));
+    match found == value {
+        true => Ok(()),
+        false => Err(Error::new(format_args!(
+            "{path:?} was set to {value:?} and reads back as {found:?}"
+        ))
+        .with_hint("write all its numbers, in decimal")),
+    }
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_ascii_whitespace().collect()
 }

@@ -95,7 +95,8 @@ fn must_be_device(place: &Place, device: u64) -> Result<()> {
             place.path,
             major(device),
             minor(device)
-        ))),
+        ))
+        .with_hint("somebody has put it there: see findmnt(8)")),
     }
 }
 

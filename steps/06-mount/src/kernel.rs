@@ -66,13 +66,10 @@ pub(crate) fn protect(root: &Root, null: &Place) -> Result<()> {
     let mut empty = None;
     for path in existing(root, MASKED) {
         let place = path?;
+        let put = |what| root.api.bind(what, &place, MsFlags::empty());
         match (place.is_directory()?, &empty) {
-            (false, _) => {
-                drop(root.api.bind(null, &place, MsFlags::empty())?)
-            }
-            (true, Some(empty)) => {
-                drop(root.api.bind(empty, &place, MsFlags::empty())?);
-            }
+            (false, _) => drop(put(null)?),
+            (true, Some(empty)) => drop(put(empty)?),
             (true, None) => empty = Some(cover(root, place)?),
         }
     }
@@ -97,7 +94,8 @@ fn existing<'a>(
 /// Covers a directory with an empty one, which will do for all others too.
 fn cover(root: &Root, place: Place) -> Result<Place> {
     let flags = inert() | MsFlags::MS_RDONLY;
-    let options = &[("size", "0"), ("mode", "755")];
+    // As few as there can be; 0 would mean any number: tmpfs(5).
+    let options = &[("nr_blocks", "1"), ("nr_inodes", "1"), ("mode", "755")];
     let tmpfs = Filesystem { kind: "tmpfs", flags, options };
     let fd = root.api.mount(&tmpfs, &place)?;
     Ok(Place { fd, path: place.path })

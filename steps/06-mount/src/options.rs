@@ -185,10 +185,23 @@ impl Addition<'_> {
 
     /// The mount point. It may not be in `/proc`, wherever a link has led:
     /// later steps write there to confine the command, and must not write to
-    /// a file that somebody has put in its place (CVE-2019-16884).
+    /// a file that somebody has put in its place (CVE-2019-16884). Whoever
+    /// covers what is masked in there covers a cover.
     fn at(&self, root: &Root, is_directory: bool) -> Result<Place> {
-        let at = root.mount_point(self.inside, is_directory)?;
         let inside = self.inside;
+        let at = root
+            .mount_point(inside, is_directory)
+            .hint(
+                Errno::ENOENT,
+                "a symbolic link on the way leads to nothing inside, or to \
+                 where nothing can be made",
+            )
+            .hint(
+                Errno::ELOOP,
+                "links on the way lead in a circle, or out through one of \
+                 those in /proc",
+            )
+            .hint(Errno::ENOTDIR, "a file is on the way")?;
         let found = fstatfs(&at).call(format_args!("fstatfs({inside:?})"))?;
         if found.filesystem_type() == PROC_SUPER_MAGIC {
             return Err(Error::new(format_args!(

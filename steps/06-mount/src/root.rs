@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{chdir, fchdir, pivot_root};
 use process::{Call, Error, Hint, Result};
 
@@ -28,8 +29,7 @@ pub(crate) struct Place {
 impl Place {
     /// A path of the host, which is trusted: links are followed.
     pub(crate) fn on_host(path: &Path) -> Result<Self> {
-        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
-        let fd = openat2(AT_FDCWD, path, how)
+        let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
             .call(format_args!("open({path:?}, O_PATH)"))?;
         Ok(Self { fd, path: path.into() })
     }
@@ -38,6 +38,12 @@ impl Place {
         let file = self.fd.try_clone().map(File::from);
         file.and_then(|file| file.metadata())
             .call(format_args!("fstat({:?})", self.path))
+    }
+
+    fn is_read_only(&self) -> Result<bool> {
+        let found =
+            fstatvfs(self).call(format_args!("fstatvfs({:?})", self.path))?;
+        Ok(found.flags().contains(FsFlags::ST_RDONLY))
     }
 
     pub(crate) fn is_directory(&self) -> Result<bool> {
@@ -75,11 +81,12 @@ impl Root {
             true => MsFlags::MS_RDONLY,
             false => MsFlags::empty(),
         };
+        let was_writable = !place.is_read_only()?;
         let fd = api.bind(&place, &place, flags)?;
         let root = Self { place: Place { fd, ..place }, api };
-        if read_only {
-            // What is mounted below stays so. The root itself will be again
-            // when all mount points are there.
+        if read_only && was_writable {
+            // What is mounted below stays read-only. The root itself will be
+            // again when all mount points are there.
             api.set_read_only(&root.place, false)?;
         }
         Ok(root)
@@ -93,16 +100,18 @@ impl Root {
     /// Opens a path as a process inside would: `/`, `..` and symbolic links
     /// don't lead out. If there is nothing, the answer is ENOENT.
     pub(crate) fn open(&self, path: &Path) -> Result<Place> {
-        self.open_with(path, ResolveFlag::RESOLVE_NO_MAGICLINKS)
+        self.open_with(path, OFlag::empty(), ResolveFlag::RESOLVE_NO_MAGICLINKS)
     }
 
     /// A directory of the top on which a file system is mounted that programs
     /// trust. It is made if it is missing. It may be no symbolic link, or
     /// what is read from there would be what the root file system likes.
     pub(crate) fn directory(&self, path: &str) -> Result<Place> {
-        let strictly =
-            |path| self.open_with(path, ResolveFlag::RESOLVE_NO_SYMLINKS);
         let path = Path::new(path);
+        let strictly = |path| {
+            let no_links = ResolveFlag::RESOLVE_NO_SYMLINKS;
+            self.open_with(path, OFlag::O_DIRECTORY, no_links)
+        };
         strictly(path)
             .or_else(|error| {
                 self.make(path, true, error).and_then(|()| strictly(path))
@@ -112,6 +121,7 @@ impl Root {
                 "it is a symbolic link: a root file system in which this is \
                  no directory is not to be trusted",
             )
+            .hint(Errno::ENOTDIR, "the root file system has a file there")
     }
 
     /// Where something is to be mounted: a directory, or a file. What is
@@ -146,16 +156,25 @@ impl Root {
             // Somebody was faster, or it is a link that leads nowhere: the
             // next look will tell.
             Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(Error::of_call(
-                format_args!("mkdir({path:?} in the root file system)"),
-                errno,
-            )),
+            result => {
+                let call = if is_directory { "mkdirat" } else { "openat" };
+                result.call(format_args!("{call}(rootfs, {path:?})")).hint(
+                    Errno::EROFS,
+                    "make it on the host: what the host has read-only is not \
+                     changed",
+                )
+            }
         }
     }
 
-    fn open_with(&self, path: &Path, resolve: ResolveFlag) -> Result<Place> {
+    fn open_with(
+        &self,
+        path: &Path,
+        flags: OFlag,
+        resolve: ResolveFlag,
+    ) -> Result<Place> {
         let how = OpenHow::new()
-            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .flags(flags | OFlag::O_PATH | OFlag::O_CLOEXEC)
             .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT);
         let mut answer = Err(Errno::EAGAIN);
         for _ in 0..TRIES {
@@ -180,8 +199,9 @@ impl Root {
         // needs no directory in there.
         pivot_root(".", ".").call("pivot_root(\".\", \".\")").hint(
             Errno::EINVAL,
-            "the present root directory can't be exchanged: it is the \
-             kernel's own initial file system, or the root of no mount",
+            "the mounts are shared, or the present root directory can't be \
+             exchanged: it is the kernel's own initial file system, or the \
+             root of no mount",
         )?;
         // Detached it is in no table, however many use it.
         umount2(".", MntFlags::MNT_DETACH)

@@ -58,26 +58,19 @@ impl Trace {
     }
 }
 
-/// The processes in the pid namespace of `init`, zombies included.
+/// The processes on the host of `init`, zombies included, and those of the pid
+/// namespaces that were made there: its own /proc has them all.
 fn processes(init: u32) -> BTreeSet<String> {
-    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid"));
-    let ours = namespace(&init.to_string()).expect("the pid namespace");
-    let lives_there =
-        |pid: &str| namespace(pid).is_ok_and(|theirs| theirs == ours);
+    let proc = format!("/proc/{init}/root/proc");
     let mut found = BTreeSet::new();
-    for entry in fs::read_dir("/proc").expect("/proc") {
+    for entry in fs::read_dir(&proc).expect("/proc") {
         let pid = entry.expect("an entry").file_name();
         let pid = pid.to_str().unwrap_or_default();
-        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status"))
+        let Ok(status) = fs::read_to_string(format!("{proc}/{pid}/status"))
         else {
             continue; // No process, or it has ended since.
         };
-        // A zombie has left its namespaces, but not its parent.
-        let zombie = field(&status, "State").starts_with('Z')
-            && lives_there(&field(&status, "PPid"));
-        if zombie || lives_there(pid) {
-            found.insert(format!("{pid} {}", field(&status, "Name")));
-        }
+        found.insert(format!("{pid} {}", field(&status, "Name")));
     }
     found
 }

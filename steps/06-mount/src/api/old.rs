@@ -12,11 +12,15 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{OFlag, open};
 use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
-use nix::sys::statvfs::{FsFlags, fstatvfs};
 use process::{Call, Error, Result};
+use rustix::fs::fstatvfs;
 
 use super::Filesystem;
 use crate::root::Place;
+
+/// Links are not followed in there: mount(2), statfs(2), Linux 5.10.
+const NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(libc::MS_NOSYMFOLLOW);
+const ST_NOSYMFOLLOW: u64 = 0x2000;
 
 pub(super) fn mount(filesystem: &Filesystem, at: &Place) -> Result<OwnedFd> {
     let Filesystem { kind, flags, options } = *filesystem;
@@ -73,19 +77,22 @@ fn change(mount: &impl AsFd, set: MsFlags, clear: MsFlags) -> Result<()> {
         .call(format_args!("mount(MS_REMOUNT | MS_BIND | {flags:?})"))
 }
 
-/// The flags that a mount has.
+/// The flags that a mount has, but for those on the times of access: the
+/// kernel leaves these as they are where none of them is named.
 fn flags_of(mount: &impl AsFd) -> Result<MsFlags> {
-    let found = fstatvfs(mount).call("fstatvfs()")?.flags();
+    let found = fstatvfs(mount)
+        .map_err(std::io::Error::from)
+        .call("fstatvfs()")?
+        .f_flag
+        .bits();
     let pairs = [
-        (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+        (libc::ST_RDONLY, MsFlags::MS_RDONLY),
+        (libc::ST_NOSUID, MsFlags::MS_NOSUID),
+        (libc::ST_NODEV, MsFlags::MS_NODEV),
+        (libc::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (ST_NOSYMFOLLOW, NOSYMFOLLOW),
     ];
-    let set = pairs.iter().filter(|(is, _)| found.contains(*is));
+    let set = pairs.iter().filter(|(is, _)| found & is != 0);
     Ok(set.map(|(_, flag)| *flag).collect())
 }
 
@@ -104,8 +111,12 @@ fn mounted_on(at: &Place) -> Result<OwnedFd> {
     match mounts()?.iter().any(|m| m.id == id && m.parent == below) {
         true => Ok(top),
         false => Err(Error::new(format_args!(
-            "somebody has moved {path:?} while something was mounted there"
-        ))),
+            "{path:?} does not lead to what was just mounted there"
+        ))
+        .with_hint(
+            "somebody has moved it, or it is the root directory: the latter \
+             takes the mount calls of Linux 5.2",
+        )),
     }
 }
 
