@@ -167,6 +167,9 @@ fn fault(console: &str) -> Option<String> {
     Some(format!("the kernel says: {}", lines.find(is_fault)?))
 }
 
+/// Clears the line of the terminal: console_codes(4).
+const CLEAR: &str = "\r\x1b[K";
+
 /// Everything that was printed, in a file; what matters of it, on the terminal.
 struct Log {
     lane: String,
@@ -199,22 +202,30 @@ impl Log {
     }
 
     fn add(&mut self, line: &str) {
-        // The lines are on the terminal too if the disk is full.
+        // What matters is on the terminal too, should the disk be full.
         let _ = writeln!(self.file, "{line}");
         self.report.add(line);
-        self.recent.push(line.to_owned());
-        let Some(program) = self.report.programs.last() else { return };
         if line.starts_with("@begin ") {
             self.recent.clear();
         }
+        self.recent.push(line.to_owned());
         if self.shows_progress {
-            eprint!("\r\x1b[K{} {}: {line}\r", self.lane, program.name);
+            eprint!("{CLEAR}{:.70}\r", format!("{}: {line}", self.lane));
         }
         if line.starts_with("@end ") {
-            println!("{:12} {}", self.lane, sum(program));
-            for line in failures(&self.recent) {
-                println!("{:12}   {line}", self.lane);
-            }
+            self.show_program();
+        }
+    }
+
+    /// A line for each program that has tests, and why some failed.
+    fn show_program(&self) {
+        let Some(program) = self.report.programs.last() else { return };
+        let clear = if self.shows_progress { CLEAR } else { "" };
+        if program.has_tests() {
+            println!("{clear}{:12} {}", self.lane, sum(program));
+        }
+        for line in failures(&self.recent) {
+            println!("{:12}   {line}", self.lane);
         }
     }
 }

@@ -111,6 +111,11 @@ impl Outcome {
         self.ok.saturating_sub(self.skipped.len())
     }
 
+    /// Whether there is anything to tell of it.
+    pub(super) fn has_tests(&self) -> bool {
+        self.announced != Some(0)
+    }
+
     /// What makes this no pass.
     fn problem(&self) -> Option<String> {
         let name = &self.name;

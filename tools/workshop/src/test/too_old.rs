@@ -38,7 +38,8 @@ fn script() -> Result<String> {
     let programs = repository::programs()?;
     let rootfs = repository::rootfs().join("busybox");
     let mut script = String::from(
-        "#!/bin/sh\nask() { name=$1; shift; \"$@\"; echo \"@end $name $?\"; }\n",
+        "#!/bin/sh\n\
+         ask() { name=$1; shift; \"$@\"; echo \"@end $name $?\"; }\n",
     );
     let program = programs.join("workshop");
     let mut ask = |line: std::fmt::Arguments<'_>| {
