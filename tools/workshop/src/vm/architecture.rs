@@ -14,7 +14,8 @@ pub(super) struct Architecture {
     pub(super) qemu: &'static str,
     pub(super) machine: &'static str,
     /// With QEMU 7.2, kernels from 6.12 on fail at random with the
-    /// instruction `cmpxchg16b`; they do without.
+    /// instruction `cmpxchg16b`; they do without. `erms` tells the kernel to
+    /// clear and copy memory a byte at a time, which only hardware does fast.
     pub(super) emulated_cpu: &'static str,
     /// The flags in /proc/cpuinfo of which one says that KVM may work.
     pub(super) virtualization: [&'static str; 2],
@@ -29,7 +30,7 @@ const KNOWN: &[Architecture] = &[Architecture {
     name: "x86_64",
     qemu: "qemu-system-x86_64",
     machine: "q35",
-    emulated_cpu: "max,-cx16",
+    emulated_cpu: "max,-cx16,-erms",
     virtualization: ["vmx", "svm"],
     exit_device: "isa-debug-exit,iobase=0xf4,iosize=4",
     console: "ttyS0",
