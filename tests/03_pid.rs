@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use assert_cmd::assert::OutputAssertExt;
 use support::{InTime, Sandbox, Trace, different, eventually, field};
@@ -427,6 +428,24 @@ fn hold_still(pid: u32, meanwhile: impl FnOnce()) {
     let found = unsafe { libc::waitpid(pid as i32, null.cast(), libc::__WALL) };
     assert_eq!(found, pid as i32);
     ptrace(libc::PTRACE_DETACH, pid);
+}
+
+#[test]
+fn no_signal_comes_too_early_for_an_init() {
+    let host = Host::start().expect("a pretend host");
+    // From before the tool holds signals back until the command runs.
+    for delay in (0..8000).step_by(250).map(Duration::from_micros) {
+        let mut call = pid(&host, &["--init"], &["sleep", "1000"]);
+        let mut nsenter = call.spawn().expect("it starts");
+        let mut tool = Err(());
+        eventually("the tool runs", || {
+            tool = only_child(nsenter.id()).map_err(drop);
+            tool.is_ok()
+        });
+        std::thread::sleep(delay);
+        kill(tool.expect("the tool"), libc::SIGTERM);
+        status_of(&mut nsenter);
+    }
 }
 
 #[test]
