@@ -66,11 +66,12 @@ pub(crate) fn protect(root: &Root, null: &Place) -> Result<()> {
     let mut empty = None;
     for path in existing(root, MASKED) {
         let place = path?;
-        let put = |what| root.api.bind(what, &place, MsFlags::empty());
-        match (place.is_directory()?, &empty) {
-            (false, _) => drop(put(null)?),
-            (true, Some(empty)) => drop(put(empty)?),
-            (true, None) => empty = Some(cover(root, place)?),
+        if !place.is_directory()? {
+            root.api.bind(null, &place, MsFlags::empty())?;
+        } else if let Some(empty) = &empty {
+            root.api.bind(empty, &place, MsFlags::empty())?;
+        } else {
+            empty = Some(cover(root, place)?);
         }
     }
     for path in existing(root, READ_ONLY) {

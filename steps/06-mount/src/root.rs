@@ -77,6 +77,9 @@ impl Root {
                 .with_hint("the new root must be a directory"));
         }
         let api = Api::detect();
+        // Read-only with all that is mounted below. Mount points have to be
+        // made in the root itself: it is writable again for as long as that
+        // takes, unless it never was.
         let flags = match read_only {
             true => MsFlags::MS_RDONLY,
             false => MsFlags::empty(),
@@ -85,14 +88,12 @@ impl Root {
         let fd = api.bind(&place, &place, flags)?;
         let root = Self { place: Place { fd, ..place }, api };
         if read_only && was_writable {
-            // What is mounted below stays read-only. The root itself will be
-            // again when all mount points are there.
             api.set_read_only(&root.place, false)?;
         }
         Ok(root)
     }
 
-    /// Makes the root directory, and nothing below it, read-only.
+    /// Makes the root directory read-only, and nothing below it.
     pub(crate) fn make_read_only(&self) -> Result<()> {
         self.api.set_read_only(&self.place, true)
     }
