@@ -38,10 +38,10 @@ pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
     let additions = options.open()?;
     let root = Root::attach(rootfs, options.read_only)?;
 
-    kernel::mount_proc(&root)?;
-    kernel::mount_sys(&root)?;
+    let proc = kernel::mount_proc(&root)?;
+    let sys = kernel::mount_sys(&root)?;
     let null = dev::mount_dev(&root)?;
-    kernel::protect(&root, &null)?;
+    kernel::protect(&proc, &sys, &null)?;
     for addition in additions {
         addition.mount(&root)?;
     }
