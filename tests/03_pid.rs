@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use assert_cmd::assert::OutputAssertExt;
 use support::{InTime, Sandbox, Trace, different, eventually, field};
@@ -295,9 +296,35 @@ fn an_init_reaps_every_orphan() {
 }
 
 #[test]
+fn orphans_that_end_at_once_are_all_reaped() {
+    let script = "sh -c 'sleep 1000 & sleep 1000 & sleep 1000 &'
+                  echo ready; exec sleep 1000";
+    let host = Host::start().expect("a pretend host");
+    let command = ["sh", "-c", script];
+    let running = Running::start(on_slash(&host, &["--init"], &command));
+    let init = running.first;
+    eventually("three orphans", || children(init).len() == 4);
+    // The init sleeps while they end, and is sent one SIGCHLD for all three.
+    hold_still(init, || {
+        let orphans = &children(init)[1..]; // The command is the first.
+        orphans.iter().for_each(|orphan| kill(*orphan, libc::SIGKILL));
+        eventually("all have ended", || {
+            orphans.iter().all(|orphan| has_ended(*orphan))
+        });
+    });
+    eventually("the command alone is left", || children(init).len() == 1);
+}
+
+#[test]
 fn without_an_init_a_signal_is_lost() {
     let host = Host::start().expect("a pretend host");
     let running = Running::start(pid(&host, &[], &ENDLESS));
+    // The shell before it has handlers of its own.
+    eventually("it is sleep", || {
+        let status =
+            fs::read_to_string(format!("/proc/{}/comm", running.first));
+        status.expect("a process") == "sleep\n"
+    });
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         kill(running.tool, signal);
         has_passed_all_on(running.tool);
@@ -427,6 +454,24 @@ fn hold_still(pid: u32, meanwhile: impl FnOnce()) {
     let found = unsafe { libc::waitpid(pid as i32, null.cast(), libc::__WALL) };
     assert_eq!(found, pid as i32);
     ptrace(libc::PTRACE_DETACH, pid);
+}
+
+#[test]
+fn no_signal_comes_too_early_for_an_init() {
+    let host = Host::start().expect("a pretend host");
+    // From before the tool holds signals back until the command runs.
+    for delay in (0..8000).step_by(250).map(Duration::from_micros) {
+        let mut call = pid(&host, &["--init"], &["sleep", "1000"]);
+        let mut nsenter = call.spawn().expect("it starts");
+        let mut tool = Err(());
+        eventually("the tool runs", || {
+            tool = only_child(nsenter.id()).map_err(drop);
+            tool.is_ok()
+        });
+        std::thread::sleep(delay);
+        kill(tool.expect("the tool"), libc::SIGTERM);
+        status_of(&mut nsenter);
+    }
 }
 
 #[test]

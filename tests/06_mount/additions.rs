@@ -167,7 +167,7 @@ fn a_root_that_is_read_only_on_the_host_stays_so() {
         }
         // No place is made in there, not even for a moment.
         let options = ["--read-only", "--tmpfs", "/new"];
-        let message = "mkdirat(rootfs, \"/new\"): EROFS";
+        let message = ", \"/new\"): EROFS";
         refuses(scene.tool(&options, &["true"]), 125, message);
     }
 }

@@ -142,7 +142,7 @@ fn a_null_device_of_the_host_that_is_none_is_not_used_either() {
 }
 
 /// How often the step is started while somebody exchanges a directory.
-const STARTS: usize = 150;
+const STARTS: usize = 100;
 
 #[test]
 fn who_exchanges_a_directory_with_a_link_gains_nothing() {
@@ -180,6 +180,33 @@ fn who_exchanges_a_directory_with_a_link_gains_nothing() {
             let made = scene.on_host(&format!("ls /mnt/rootfs/{place}"));
             assert_ne!(made, "", "nobody has been at {place}: {said}");
         }
+    }
+}
+
+#[test]
+fn who_exchanges_proc_unmasks_nothing() {
+    // Opened for writing and never written: it is the whole machine's.
+    let check = "for proc in /proc /fake; do
+            file=$proc/sys/kernel/core_pattern
+            [ ! -e $file ] || ! (: >>$file) 2>/dev/null || echo $file is open
+        done";
+    for scene in scenes() {
+        scene.on_host("mkdir -p /mnt/rootfs/fake");
+        let mut exchange = scene.host.command(support::program("attacks"));
+        exchange.args(["exchange", "/mnt/rootfs/proc", "/mnt/rootfs/fake"]);
+        exchange.args(["--for", "60"]).stdout(Stdio::piped());
+        let mut exchange = exchange.spawn().expect("it starts");
+        let start = format!(
+            "for i in $(seq {STARTS}); do
+                $STEP /mnt/rootfs sh -c '{check}' 2>/dev/null ||
+                    [ $? = 125 ]
+            done"
+        );
+        assert_eq!(scene.on_host(&start), "");
+        let tool = workshop::host::only_child(exchange.id()).expect("exchange");
+        // SAFETY: kill(2) touches no memory; nsenter has not yet waited.
+        assert_eq!(unsafe { libc::kill(tool as i32, libc::SIGTERM) }, 0);
+        assert!(status_of(&mut exchange).success());
     }
 }
 

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::unistd::execve;
 
 use crate::error::{Error, Result};
+use crate::spawn::HeldSignals;
 
 /// Exit code: the command was found and can't be executed.
 const NOT_EXECUTABLE: u8 = 126;
@@ -52,6 +53,7 @@ pub fn exec(
             [name.as_os_str(), value].join(OsStr::new("="))
         }))?;
 
+    HeldSignals::release()?;
     let mut answer = (PathBuf::from(program), Errno::ENOENT);
     for path in candidates(program, environment) {
         let c_path = c_string(path.as_os_str())?;

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::OnceLock;
 
 use libc::c_int;
 use nix::errno::Errno;
@@ -58,11 +59,11 @@ pub fn spawn_by(
     must_be_the_only_thread()?;
     // Before the fork: a signal that arrives between fork and wait would kill
     // the tool and leave the command alone. Held back, it stays pending.
-    let callers = HeldSignals::hold()?;
+    HeldSignals::hold()?;
     match fork()? {
         ForkResult::Parent { child } => Ok(Child { pid: child }),
         ForkResult::Child => {
-            let Err(error) = callers.release().and_then(|()| child());
+            let Err(error) = child();
             std::process::exit(crate::report(&error).into())
         }
     }
@@ -79,14 +80,20 @@ fn must_be_the_only_thread() -> Result<()> {
 }
 
 /// The signal settings of the tool's caller, which are to be the command's.
-struct HeldSignals {
+pub(crate) struct HeldSignals {
     mask: SigSet,
     sigchld: SigHandler,
 }
 
+/// They survive fork(2), to be found again by the process that calls execve(2).
+static CALLERS: OnceLock<HeldSignals> = OnceLock::new();
+
 impl HeldSignals {
     /// From now on every signal stays pending until it is asked for.
-    fn hold() -> Result<Self> {
+    fn hold() -> Result<()> {
+        if CALLERS.get().is_some() {
+            return Ok(()); // An init holds them already, and starts a command.
+        }
         let mut mask = SigSet::empty();
         let every = SigSet::all();
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&every), Some(&mut mask))
@@ -94,16 +101,18 @@ impl HeldSignals {
         // A caller that ignores SIGCHLD would have the kernel discard the
         // status of the command, and nobody told: NOTES in wait(2).
         let sigchld = set_disposition(Signal::SIGCHLD, SigHandler::SigDfl)?;
-        Ok(Self { mask, sigchld })
+        CALLERS.get_or_init(|| Self { mask, sigchld });
+        Ok(())
     }
 
-    /// In the child: everything as it was.
-    fn release(&self) -> Result<()> {
-        set_disposition(Signal::SIGCHLD, self.sigchld)?;
+    /// Before execve(2): everything as it was.
+    pub(crate) fn release() -> Result<()> {
+        let Some(callers) = CALLERS.get() else { return Ok(()) };
+        set_disposition(Signal::SIGCHLD, callers.sigchld)?;
         // Rust's runtime ignores SIGPIPE, and an ignored signal stays ignored
         // across execve(2): `yes | head -1` would not end.
         set_disposition(Signal::SIGPIPE, SigHandler::SigDfl)?;
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None)
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&callers.mask), None)
             .call("sigprocmask(SIG_SETMASK)")
     }
 }

@@ -64,7 +64,7 @@ impl Api {
     }
 
     /// Mounts what is at `from`, and all that is mounted below it, at `at` as
-    /// well. Every one of these mounts gets the flags. Gives the first one.
+    /// well. Every one of these mounts gets the flags. Gives the top one.
     pub(crate) fn bind(
         self,
         from: &Place,

@@ -1,6 +1,5 @@
 //! The devices that every program expects, on `/dev`.
 
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -42,34 +41,29 @@ pub(crate) fn mount_dev(root: &Root) -> Result<Place> {
         flags: MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
         options: &[("mode", "755"), ("size", "64k")],
     };
-    let dev = root.api.mount(&filesystem, &root.directory("/dev")?)?;
+    let dev = root.mount(&filesystem, &root.directory("/dev")?)?;
     for (name, major, minor) in NODES {
-        make_node(root, &dev, name, makedev(*major, *minor))?;
+        make_node(&dev, name, makedev(*major, *minor))?;
     }
     for (name, target) in LINKS {
         symlinkat(*target, &dev, *name)
             .call(format_args!("symlink({target:?}, \"/dev/{name}\")"))?;
     }
-    mount_terminals(root)?;
-    mount_shared_memory(root)?;
-    mount_message_queues(root)?;
+    mount_terminals(&dev)?;
+    mount_shared_memory(&dev)?;
+    mount_message_queues(&dev)?;
 
-    let null = root.open(Path::new("/dev/null"))?;
+    let null = dev.open(Path::new("null"))?;
     must_be_device(&null, makedev(1, 3))?;
     Ok(null)
 }
 
 /// Makes a device node, or, where that is forbidden, takes the host's.
-fn make_node(
-    root: &Root,
-    dev: &OwnedFd,
-    name: &str,
-    device: u64,
-) -> Result<()> {
+fn make_node(dev: &Root, name: &str, device: u64) -> Result<()> {
     let mode = Mode::from_bits_truncate(0o666);
     match mknodat(dev, name, SFlag::S_IFCHR, mode, device) {
         // A user namespace makes no devices, nor may some containers.
-        Err(Errno::EPERM) => return bind_node(root, name, device),
+        Err(Errno::EPERM) => return bind_node(dev, name, device),
         result => result.call(format_args!("mknod(\"/dev/{name}\")"))?,
     }
     // The umask of the caller has cut the mode.
@@ -77,12 +71,11 @@ fn make_node(
         .call(format_args!("chmod(\"/dev/{name}\", 0666)"))
 }
 
-fn bind_node(root: &Root, name: &str, device: u64) -> Result<()> {
-    let path = Path::new("/dev").join(name);
-    let hosts = Place::on_host(&path)?;
+fn bind_node(dev: &Root, name: &str, device: u64) -> Result<()> {
+    let hosts = Place::on_host(&Path::new("/dev").join(name))?;
     must_be_device(&hosts, device)?;
-    let at = root.mount_point(&path, false)?;
-    root.api.bind(&hosts, &at, MsFlags::empty()).map(drop)
+    let at = dev.mount_point(Path::new(name), false)?;
+    dev.api.bind(&hosts, &at, MsFlags::empty()).map(drop)
 }
 
 /// Whatever its name is.
@@ -101,12 +94,12 @@ fn must_be_device(place: &Place, device: u64) -> Result<()> {
 }
 
 /// Pseudo-terminals of the container's own, on `/dev/pts`: pts(4).
-fn mount_terminals(root: &Root) -> Result<()> {
-    let at = root.mount_point(Path::new("/dev/pts"), true)?;
+fn mount_terminals(dev: &Root) -> Result<()> {
+    let at = dev.mount_point(Path::new("pts"), true)?;
     let mount = |options| {
         let kind = "devpts";
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        root.api.mount(&Filesystem { kind, flags, options }, &at).map(drop)
+        dev.mount(&Filesystem { kind, flags, options }, &at).map(drop)
     };
     let all = [("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")];
     match mount(&all) {
@@ -117,20 +110,20 @@ fn mount_terminals(root: &Root) -> Result<()> {
 }
 
 /// What shm_open(3) makes, on `/dev/shm`: shm_overview(7).
-fn mount_shared_memory(root: &Root) -> Result<()> {
+fn mount_shared_memory(dev: &Root) -> Result<()> {
     let shm = Filesystem {
         kind: "tmpfs",
         flags: inert(),
         options: &[("mode", "1777"), ("size", "64m")],
     };
-    let at = root.mount_point(Path::new("/dev/shm"), true)?;
-    root.api.mount(&shm, &at).map(drop)
+    let at = dev.mount_point(Path::new("shm"), true)?;
+    dev.mount(&shm, &at).map(drop)
 }
 
 /// The queues of the IPC namespace, on `/dev/mqueue`: mq_overview(7).
-fn mount_message_queues(root: &Root) -> Result<()> {
+fn mount_message_queues(dev: &Root) -> Result<()> {
     let kind = "mqueue";
     let queues = Filesystem { kind, flags: inert(), options: &[] };
-    let at = root.mount_point(Path::new("/dev/mqueue"), true)?;
-    root.api.mount(&queues, &at).map(drop)
+    let at = dev.mount_point(Path::new("mqueue"), true)?;
+    dev.mount(&queues, &at).map(drop)
 }

@@ -11,50 +11,43 @@ use crate::api::{Filesystem, inert};
 use crate::root::{Place, Root};
 
 /// What tells too much about the machine: the list of docker and podman.
-const MASKED: &[&str] = &[
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
+const MASKED_IN_PROC: &[&str] = &[
+    "acpi",
+    "asound",
+    "interrupts",
+    "kcore",
+    "keys",
+    "latency_stats",
+    "sched_debug",
+    "scsi",
+    "timer_list",
+    "timer_stats",
 ];
+const MASKED_IN_SYS: &[&str] = &["devices/virtual/powercap", "firmware"];
 
 /// What sets something that the whole machine shares.
-const READ_ONLY: &[&str] =
-    &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY_IN_PROC: &[&str] =
+    &["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
 /// The processes of this pid namespace, on `/proc`: proc(5).
-pub(crate) fn mount_proc(root: &Root) -> Result<()> {
+pub(crate) fn mount_proc(root: &Root) -> Result<Root> {
     let proc = Filesystem { kind: "proc", flags: inert(), options: &[] };
-    root.api
-        .mount(&proc, &root.directory("/proc")?)
-        .hint(
-            Errno::EPERM,
-            "in a user namespace the pid namespace must be its own, and a \
+    root.mount(&proc, &root.directory("/proc")?).hint(
+        Errno::EPERM,
+        "in a user namespace the pid namespace must be its own, and a \
              /proc be there of which nothing is covered: mount_namespaces(7)",
-        )
-        .map(drop)
+    )
 }
 
 /// The devices of the machine, on `/sys`: sysfs(5). All of it is read-only.
-pub(crate) fn mount_sys(root: &Root) -> Result<()> {
+pub(crate) fn mount_sys(root: &Root) -> Result<Root> {
     let flags = inert() | MsFlags::MS_RDONLY;
     let sys = Filesystem { kind: "sysfs", flags, options: &[] };
-    root.api
-        .mount(&sys, &root.directory("/sys")?)
-        .hint(
-            Errno::EPERM,
-            "in a user namespace the network namespace must be its own, \
+    root.mount(&sys, &root.directory("/sys")?).hint(
+        Errno::EPERM,
+        "in a user namespace the network namespace must be its own, \
              since /sys shows the network: user_namespaces(7)",
-        )
-        .map(drop)
+    )
 }
 
 /// Covers what is to be masked, and makes read-only what is to be read only.
@@ -62,20 +55,22 @@ pub(crate) fn mount_sys(root: &Root) -> Result<()> {
 /// The kernel has no such notion: these are mounts on top. `null` is the null
 /// device, and not just any file of that name: runc once took the root file
 /// system's word for it (CVE-2025-31133).
-pub(crate) fn protect(root: &Root, null: &Place) -> Result<()> {
+pub(crate) fn protect(proc: &Root, sys: &Root, null: &Place) -> Result<()> {
+    let masked = existing(proc, MASKED_IN_PROC);
     let mut empty = None;
-    for path in existing(root, MASKED) {
-        let place = path?;
-        let put = |what| root.api.bind(what, &place, MsFlags::empty());
-        match (place.is_directory()?, &empty) {
-            (false, _) => drop(put(null)?),
-            (true, Some(empty)) => drop(put(empty)?),
-            (true, None) => empty = Some(cover(root, place)?),
+    for place in masked.chain(existing(sys, MASKED_IN_SYS)) {
+        let place = place?;
+        if !place.is_directory()? {
+            proc.api.bind(null, &place, MsFlags::empty())?;
+        } else if let Some(empty) = &empty {
+            proc.api.bind(empty, &place, MsFlags::empty())?;
+        } else {
+            empty = Some(cover(proc, place)?);
         }
     }
-    for path in existing(root, READ_ONLY) {
-        let place = path?;
-        root.api.bind(&place, &place, MsFlags::MS_RDONLY)?;
+    for place in existing(proc, READ_ONLY_IN_PROC) {
+        let place = place?;
+        proc.api.bind(&place, &place, MsFlags::MS_RDONLY)?;
     }
     Ok(())
 }

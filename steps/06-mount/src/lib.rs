@@ -19,9 +19,8 @@ mod root;
 
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use process::{Call, Hint, Result};
+use process::{Call, Result};
 
 pub use options::MountOptions;
 
@@ -39,10 +38,10 @@ pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
     let additions = options.open()?;
     let root = Root::attach(rootfs, options.read_only)?;
 
-    kernel::mount_proc(&root)?;
-    kernel::mount_sys(&root)?;
+    let proc = kernel::mount_proc(&root)?;
+    let sys = kernel::mount_sys(&root)?;
     let null = dev::mount_dev(&root)?;
-    kernel::protect(&root, &null)?;
+    kernel::protect(&proc, &sys, &null)?;
     for addition in additions {
         addition.mount(&root)?;
     }
@@ -50,22 +49,6 @@ pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
         root.make_read_only()?; // last, since mount points are made in it
     }
     root.pivot() // from here on, host paths are gone
-}
-
-/// Closes every file but the three standard ones: an open directory leads
-/// out, whatever the root directory is.
-///
-/// `02-jail` marks them, and execve(2) closes them. That is not enough for a
-/// process 1 that is an init, which executes nothing: root inside would find
-/// them all in `/proc/1/fd`. Call it when this process needs none any more.
-pub fn close_files() -> Result<()> {
-    // SAFETY: close_range(2) touches no memory. Who owns one of the files
-    // finds it closed, which the contract leaves to the caller.
-    let result = unsafe { libc::close_range(3, u32::MAX, 0) };
-    Errno::result(result)
-        .map(drop)
-        .call("close_range(3, max, 0)")
-        .hint(Errno::ENOSYS, "it takes Linux 5.9")
 }
 
 /// Lets no mount out of this namespace, and none in.

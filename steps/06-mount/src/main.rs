@@ -49,7 +49,7 @@ fn child(options: &Options, parent: pid::Parent) -> Result<Infallible> {
     let environment = options.environment.environment(Path::new("/root"));
 
     pid::die_with(parent)?;
-    mount::close_files()?; // or `mount::enter` would be in vain
+    jail::close_inherited_files()?; // or `mount::enter` would be in vain
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
     mount::enter(&options.rootfs, &options.mounts)?;

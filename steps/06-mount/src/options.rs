@@ -178,15 +178,15 @@ impl Addition<'_> {
                     options.iter().map(|(k, v)| (&**k, &**v)).collect();
                 let (kind, flags) = ("tmpfs", *flags);
                 let tmpfs = Filesystem { kind, flags, options: &options };
-                root.api.mount(&tmpfs, &self.at(root, true)?).map(drop)
+                root.mount(&tmpfs, &self.at(root, true)?).map(drop)
             }
         }
     }
 
-    /// The mount point. It may not be in `/proc`, wherever a link has led:
-    /// later steps write there to confine the command, and must not write to
-    /// a file that somebody has put in its place (CVE-2019-16884). Whoever
-    /// covers what is masked in there covers a cover.
+    /// The mount point. Wherever a link has led, it may not be the root
+    /// itself, nor in `/proc`: later steps write there to confine the command,
+    /// and must not write to a file that somebody has put in its place
+    /// (CVE-2019-16884).
     fn at(&self, root: &Root, is_directory: bool) -> Result<Place> {
         let inside = self.inside;
         let at = root
@@ -203,9 +203,10 @@ impl Addition<'_> {
             )
             .hint(Errno::ENOTDIR, "a file is on the way")?;
         let found = fstatfs(&at).call(format_args!("fstatfs({inside:?})"))?;
-        if found.filesystem_type() == PROC_SUPER_MAGIC {
+        if found.filesystem_type() == PROC_SUPER_MAGIC || root.is(&at)? {
             return Err(Error::new(format_args!(
-                "{inside:?} is in /proc, where nothing may be mounted"
+                "{inside:?} leads to / or into /proc, where nothing may be \
+                 mounted"
             ))
             .with_hint("choose another place inside"));
         }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -13,7 +14,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{chdir, fchdir, pivot_root};
 use process::{Call, Error, Hint, Result};
 
-use crate::api::Api;
+use crate::api::{Api, Filesystem};
 
 /// How often a path is tried again while somebody renames what it goes
 /// through.
@@ -51,13 +52,21 @@ impl Place {
     }
 }
 
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.place.as_fd()
+    }
+}
+
 impl AsFd for Place {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-/// The root file system, mounted and not yet the root directory.
+/// The root of a mount, from which paths are resolved: none leads out of it.
+/// It is the root file system, not yet the root directory, or a file system
+/// that has been mounted there.
 pub(crate) struct Root {
     place: Place,
     pub(crate) api: Api,
@@ -77,6 +86,9 @@ impl Root {
                 .with_hint("the new root must be a directory"));
         }
         let api = Api::detect();
+        // Read-only with all that is mounted below. Mount points have to be
+        // made in the root itself: it is writable again for as long as that
+        // takes, unless it never was.
         let flags = match read_only {
             true => MsFlags::MS_RDONLY,
             false => MsFlags::empty(),
@@ -85,16 +97,32 @@ impl Root {
         let fd = api.bind(&place, &place, flags)?;
         let root = Self { place: Place { fd, ..place }, api };
         if read_only && was_writable {
-            // What is mounted below stays read-only. The root itself will be
-            // again when all mount points are there.
             api.set_read_only(&root.place, false)?;
         }
         Ok(root)
     }
 
-    /// Makes the root directory, and nothing below it, read-only.
+    /// Mounts a new file system. What is done in it is done by its own root:
+    /// a path that leads there might lead elsewhere a moment later.
+    pub(crate) fn mount(
+        &self,
+        filesystem: &Filesystem,
+        at: &Place,
+    ) -> Result<Self> {
+        let fd = self.api.mount(filesystem, at)?;
+        let place = Place { fd, path: at.path.clone() };
+        Ok(Self { place, api: self.api })
+    }
+
+    /// Makes the root directory read-only, and nothing below it.
     pub(crate) fn make_read_only(&self) -> Result<()> {
         self.api.set_read_only(&self.place, true)
+    }
+
+    /// Whether this is the place, by whatever path it was found.
+    pub(crate) fn is(&self, place: &Place) -> Result<bool> {
+        let (root, found) = (self.place.metadata()?, place.metadata()?);
+        Ok((root.dev(), root.ino()) == (found.dev(), found.ino()))
     }
 
     /// Opens a path as a process inside would: `/`, `..` and symbolic links
@@ -151,17 +179,19 @@ impl Root {
         if error.errno() != Some(Errno::ENOENT) {
             return Err(error);
         }
-        let parent = self.mount_point(parent, true)?;
+        // "pts" has the parent "", which to open(2) is nothing.
+        let parent = self.mount_point(&Path::new(".").join(parent), true)?;
         match make_in(&parent, name, is_directory) {
             // Somebody was faster, or it is a link that leads nowhere: the
             // next look will tell.
             Ok(()) | Err(Errno::EEXIST) => Ok(()),
             result => {
                 let call = if is_directory { "mkdirat" } else { "openat" };
-                result.call(format_args!("{call}(rootfs, {path:?})")).hint(
+                let root = &self.place.path;
+                result.call(format_args!("{call}({root:?}, {path:?})")).hint(
                     Errno::EROFS,
-                    "make it on the host: what the host has read-only is not \
-                     changed",
+                    "the file system there is read-only: make the mount point \
+                     where it can be written",
                 )
             }
         }
@@ -185,10 +215,11 @@ impl Root {
                 break;
             }
         }
+        let root = &self.place.path;
         let fd = answer
-            .call(format_args!("openat2(rootfs, {path:?}, RESOLVE_IN_ROOT)"))
+            .call(format_args!("openat2({root:?}, {path:?}, RESOLVE_IN_ROOT)"))
             .hint(Errno::ENOSYS, "it takes Linux 5.6")?;
-        Ok(Place { fd, path: path.into() })
+        Ok(Place { fd, path: root.join(path) })
     }
 
     /// Makes this the root directory, and takes the old one out of the mount

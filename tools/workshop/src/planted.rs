@@ -59,7 +59,7 @@ impl Bug {
     }
 }
 
-/// Plants each bug in turn and runs its step's tests.
+/// Plants each bug in turn and runs the tests that are to notice it.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let bugs = find(options.step.as_deref())?;
     if options.list {
@@ -121,25 +121,26 @@ fn plant(bug: &Bug) -> Result<Vec<String>> {
     let build = cargo(&copy, &["build", "--quiet"]).output();
     must_succeed(&build.call("execve(\"cargo\")")?, "cargo build of the bug")?;
 
-    let report = test(&copy, bug.step)?;
+    let report = test(&copy, bug)?;
     let failed = |test: &&String| {
         report.lines().any(|line| line == format!("test {test} ... FAILED"))
     };
     Ok(bug.caught_by.iter().filter(|test| !failed(test)).cloned().collect())
 }
 
-/// What the test harness prints.
-fn test(copy: &Path, step: &Step) -> Result<String> {
+/// What the test harness prints about the tests that are to notice.
+fn test(copy: &Path, bug: &Bug) -> Result<String> {
     let path = copy.with_file_name("planted.log");
     let log = File::create(&path).call(format_args!("open({path:?})"))?;
     // Some bugs let processes live on, which the pretend host takes along.
     // They would also keep a pipe open for ever; a file has no end to wait for.
     let mut host = Host::start()?;
-    let name = step.name.replace('-', "_");
-    let cargo = cargo(copy, &["test", "--offline", "--test", &name]);
+    let file = bug.step.name.replace('-', "_");
+    let cargo = cargo(copy, &["test", "--offline", "--test", &file]);
     let mut inside = host.command("env");
     inside.arg("--chdir").arg(copy).arg(cargo.get_program());
     inside.args(cargo.get_args());
+    inside.args(["--", "--exact"]).args(&bug.caught_by);
     for (variable, value) in cargo.get_envs() {
         inside.env(variable, value.unwrap_or_default());
     }
