@@ -29,8 +29,11 @@ pub struct Options {
     /// There, let systemd be process 1
     #[arg(long, requires = "kernel")]
     systemd: bool,
+    /// There, only the tests of steps, and of these not the slowest
+    #[arg(long, requires = "kernel")]
+    quick: bool,
     /// Write the numbers down in the table of the book
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["quick", "step"])]
     record: bool,
     /// Show that two virtual machines reach each other
     #[arg(long, conflicts_with_all = ["step", "kernel"])]

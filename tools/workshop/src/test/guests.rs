@@ -22,7 +22,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let lanes = lanes(options)?;
     packages::ensure_for_guests()?;
     setup::ensure()?;
-    let programs = programs::build(&options.selection()?)?;
+    let mut programs = programs::build(&options.selection()?)?;
+    if options.quick {
+        programs = programs::quick(programs);
+    }
     let queue = Mutex::new(lanes.into_iter());
     let next = || queue.lock().ok()?.next();
     let at_a_time = available_parallelism().map_or(1, usize::from);

@@ -86,6 +86,7 @@ fn run_one(
     println!("@begin {}", program.name);
     fs::write(skips, "").call(format_args!("open({skips:?})"))?;
     let status = Command::new(&program.path)
+        .args(program.without.iter().flat_map(|name| ["--skip", name]))
         .current_dir(&program.directory)
         .envs(environment)
         // Where cargo says it, and insta looks for snapshots.

@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Read, Write, stderr};
 use std::ops::ControlFlow::Continue;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use process::{Call, Error, Result};
 
@@ -174,6 +175,8 @@ const CLEAR: &str = "\r\x1b[K";
 struct Log {
     lane: String,
     file: File,
+    /// By the times one sees where it was slow, or stood still.
+    start: Instant,
     report: Report,
     /// What the present program printed.
     recent: Vec<String>,
@@ -187,6 +190,7 @@ impl Log {
         Ok(Self {
             lane,
             file: file.call(format_args!("open({path:?})"))?,
+            start: Instant::now(),
             report: Report::default(),
             recent: Vec::new(),
             shows_progress: stderr().is_terminal(),
@@ -203,7 +207,8 @@ impl Log {
 
     fn add(&mut self, line: &str) {
         // What matters is on the terminal too, should the disk be full.
-        let _ = writeln!(self.file, "{line}");
+        let seconds = self.start.elapsed().as_secs_f32();
+        let _ = writeln!(self.file, "{seconds:7.1} {line}");
         self.report.add(line);
         if line.starts_with("@begin ") {
             self.recent.clear();

@@ -18,6 +18,37 @@ pub(super) struct Program {
     pub(super) path: PathBuf,
     /// Its package's own directory, which is its working directory.
     pub(super) directory: PathBuf,
+    /// Tests that are left out, by a part of their names.
+    pub(super) without: Vec<String>,
+}
+
+/// Tests that start a step so often, to meet it at the wrong moment, that it
+/// takes an emulated processor minutes.
+const SLOW: &[&str] = &["who_exchanges"];
+
+impl Program {
+    /// The step whose tests these are.
+    pub(super) fn step(&self) -> Option<&str> {
+        let parent = self.directory.parent()?.file_name()?;
+        let name = self.directory.file_name()?.to_str()?;
+        (parent == "steps").then_some(name)
+    }
+
+    /// Whether it is a file of `tests/`.
+    fn is_file_of_tests(&self) -> bool {
+        !self.name.contains(' ')
+    }
+}
+
+/// Those that test a step, but for the slowest tests.
+pub(super) fn quick(programs: Vec<Program>) -> Vec<Program> {
+    let without: Vec<_> = SLOW.iter().map(|name| (*name).into()).collect();
+    programs
+        .into_iter()
+        .filter(|program| program.step().is_some())
+        .filter(Program::is_file_of_tests)
+        .map(|program| Program { without: without.clone(), ..program })
+        .collect()
 }
 
 /// Builds those that `cargo test` would build with this selection, which has
@@ -60,6 +91,7 @@ fn program(message: &Value) -> Option<Program> {
         name,
         path: message["executable"].as_str()?.into(),
         directory: manifest.parent()?.into(),
+        without: Vec::new(),
     })
 }
 
@@ -69,16 +101,27 @@ mod tests {
 
     #[test]
     fn only_what_has_tests_in_it_is_a_test_program() {
-        let messages = r#"
-{"profile":{"test":false},"executable":"/t/02-jail",
-{"profile":{"test":false},"target":{"kind":["bin"],"name":"02-jail"},"executable":"/t/02-jail","manifest_path":"/k/steps/02-jail/Cargo.toml"}
-{"profile":{"test":true},"target":{"kind":["lib"],"name":"jail"},"executable":"/t/jail-1","manifest_path":"/k/steps/02-jail/Cargo.toml"}
-{"profile":{"test":true},"target":{"kind":["test"],"name":"02_jail"},"executable":"/t/02_jail-2","manifest_path":"/k/steps/02-jail/Cargo.toml"}
-{"reason":"build-finished","success":true}"#;
-        let found = programs(messages);
+        let message = |test: bool, kind: &str, name: &str| {
+            serde_json::json!({
+                "profile": { "test": test },
+                "target": { "kind": [kind], "name": name },
+                "executable": format!("/t/{name}-1"),
+                "manifest_path": "/k/steps/02-jail/Cargo.toml",
+            })
+            .to_string()
+        };
+        let messages = [
+            message(false, "bin", "02-jail"),
+            message(true, "lib", "jail"),
+            message(true, "test", "02_jail"),
+            r#"{"reason":"build-finished","success":true}"#.to_owned(),
+        ]
+        .join("\n");
+        let found = programs(&messages);
         let names: Vec<_> = found.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["jail (lib)", "02_jail"]);
-        assert_eq!(found[1].path, Path::new("/t/02_jail-2"));
-        assert_eq!(found[1].directory, Path::new("/k/steps/02-jail"));
+        assert_eq!(found[1].path, Path::new("/t/02_jail-1"));
+        assert_eq!(found[1].step(), Some("02-jail"));
+        assert_eq!(quick(found).len(), 1);
     }
 }

@@ -88,13 +88,11 @@ fn counts(
 
 /// The step whose tests these are, or what else they are about.
 fn row(program: &Program) -> &str {
-    let directory = &program.directory;
-    let parent = directory.parent().and_then(|parent| parent.file_name());
-    if parent.is_some_and(|parent| parent == "steps") {
-        let step = directory.file_name().and_then(|name| name.to_str());
-        return step.unwrap_or_default();
+    match program.step() {
+        Some(step) => step,
+        None if program.name == "matrix" => "the two tables",
+        None => "the tools",
     }
-    if program.name == "matrix" { "the two tables" } else { "the tools" }
 }
 
 /// A table in Markdown: names of columns, and rows of cells. The first cell of
@@ -210,6 +208,7 @@ mod tests {
                 name: name.into(),
                 path: "/t".into(),
                 directory: directory.into(),
+                without: Vec::new(),
             };
             row(&program).to_owned()
         };
