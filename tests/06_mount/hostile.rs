@@ -155,7 +155,8 @@ fn who_exchanges_a_directory_with_a_link_gains_nothing() {
         let mounts = scene.host_mounts();
         let mut exchange = scene.host.command(support::program("attacks"));
         exchange.args(["exchange", "/mnt/rootfs/spot", "/mnt/rootfs/link"]);
-        exchange.args(["--for", "60"]).stdout(Stdio::piped());
+        // It is ended below. An emulated machine takes minutes to get there.
+        exchange.args(["--for", "600"]).stdout(Stdio::piped());
         let mut exchange = exchange.spawn().expect("it starts");
         eventually("it has begun", || is_link(&scene, "/mnt/rootfs/spot"));
 
@@ -194,7 +195,8 @@ fn who_exchanges_proc_unmasks_nothing() {
         scene.on_host("mkdir -p /mnt/rootfs/fake");
         let mut exchange = scene.host.command(support::program("attacks"));
         exchange.args(["exchange", "/mnt/rootfs/proc", "/mnt/rootfs/fake"]);
-        exchange.args(["--for", "60"]).stdout(Stdio::piped());
+        // It is ended below. An emulated machine takes minutes to get there.
+        exchange.args(["--for", "600"]).stdout(Stdio::piped());
         let mut exchange = exchange.spawn().expect("it starts");
         let start = format!(
             "for i in $(seq {STARTS}); do

@@ -101,6 +101,25 @@ impl Report {
         })
     }
 
+    /// The same, with the namespaces that only somebody outside could read:
+    /// without /proc, a process does not know its own before Linux 6.11.
+    pub fn completed_by(mut self, outside: &Self) -> Self {
+        for resource in RESOURCES {
+            let Some(mut fact) = self.resources.remove(resource.name) else {
+                continue;
+            };
+            if resource.name.starts_with("ns-")
+                && fact.known().is_none()
+                && let Some(seen) = outside.get(resource.name)
+            {
+                fact = seen.clone();
+            }
+            let fact = fact.scoped_by(resource.within, &self.resources);
+            self.resources.insert(resource.name.to_owned(), fact);
+        }
+        self
+    }
+
     /// What was found out about the resource called `name`.
     pub fn get(&self, name: &str) -> Option<&Fact> {
         self.resources.get(name)

@@ -14,11 +14,13 @@ use process::{Call, Error, Result};
 
 /// What the first process of the pretend host does. It gives the host a /dev
 /// and a name of its own (`mount -n`, since there is no writing down what is
-/// mounted for others). Last, as systemd does on the machines that people
-/// have, it makes every mount shared: a step that forgets to make its own
-/// private leaks them into the pretend host, and is found out. Into the machine
-/// nothing leaks, since `--propagation=private` came first: only copies of
-/// these mounts are peers (mount_namespaces(7)).
+/// mounted for others; from a table, since each program that is started costs
+/// every test a little, and much in an emulated guest; the mount on `shm` hides
+/// the table). Last, as systemd does on the machines that people have, it makes
+/// every mount shared: a step that forgets to make its own private leaks them
+/// into the pretend host, and is found out. Into the machine nothing leaks,
+/// since `--propagation=private` came first: only copies of these mounts are
+/// peers (mount_namespaces(7)).
 ///
 /// Then it says that all is ready, and lives as long as somebody holds the
 /// other end of its standard input, so that it can't outlive a test that was
@@ -27,17 +29,19 @@ use process::{Call, Error, Result};
 const INIT: &str = "
 set -e
 mount -n -t tmpfs -o mode=755 dev /mnt
+mkdir /mnt/mqueue /mnt/pts /mnt/shm
+table='/dev/pts /mnt/pts none rbind
+mqueue /mnt/mqueue mqueue
+shm /mnt/shm tmpfs mode=1777'
 for node in full loop-control null random tty urandom zero; do
     [ -e /dev/$node ] || continue
     : > /mnt/$node
-    mount -n --bind /dev/$node /mnt/$node
+    table=\"$table
+/dev/$node /mnt/$node none bind\"
 done
-mkdir /mnt/mqueue /mnt/pts /mnt/shm
-mount -n -t mqueue mqueue /mnt/mqueue
-mount -n -t tmpfs -o mode=1777 shm /mnt/shm
-mount -n --rbind /dev/pts /mnt/pts
-ln -s pts/ptmx /mnt/ptmx
-ln -s /proc/self/fd /mnt/fd
+echo \"$table\" > /mnt/shm/table
+mount -n --all --fstab /mnt/shm/table
+ln -s pts/ptmx /proc/self/fd /mnt
 mount -n --move /mnt /dev
 mount -n --make-rshared /
 hostname host

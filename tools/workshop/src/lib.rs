@@ -16,3 +16,4 @@ pub mod repository;
 pub mod setup;
 pub mod sources;
 pub mod test;
+pub mod vm;

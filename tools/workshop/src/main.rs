@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{
-    bench, book, clean, demo, doctor, matrix, planted, setup, test,
+    bench, book, clean, demo, doctor, matrix, planted, setup, test, vm,
 };
 
 /// The container workshop: build a container, a system call at a time.
@@ -26,6 +26,10 @@ enum Command {
     Bench(bench::Options),
     Book(book::Options),
     Clean(clean::Options),
+    #[command(hide = true)] // `workshop test` calls it.
+    RunTests(test::inside::Options),
+    #[command(hide = true)] // A guest calls it.
+    VmExit(vm::exit::Options),
 }
 
 fn main() -> ExitCode {
@@ -46,5 +50,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(options),
         Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
+        Command::RunTests(options) => test::inside::run(options),
+        Command::VmExit(options) => vm::exit::run(options),
     })
 }

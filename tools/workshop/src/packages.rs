@@ -96,6 +96,55 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What a guest needs: see [`crate::vm`].
+const GUEST_NEEDS: &[Need] = &[
+    Need {
+        programs: &["qemu-system-x86_64"],
+        substitute: None,
+        purpose: "guests run in it",
+        only_for_users: false,
+        packages: ["qemu-system-x86"; 5],
+    },
+    Need {
+        programs: &["busybox"],
+        substitute: None,
+        purpose: "guests boot into it",
+        only_for_users: false,
+        packages: ["busybox-static"; 5],
+    },
+    Need {
+        programs: &["cpio"],
+        substitute: None,
+        purpose: "it packs what guests boot into",
+        only_for_users: false,
+        packages: ["cpio"; 5],
+    },
+    Need {
+        programs: &["depmod", "modprobe"],
+        substitute: None,
+        purpose: "guests load modules with it",
+        only_for_users: false,
+        packages: ["kmod"; 5],
+    },
+    Need {
+        programs: &["xz"],
+        substitute: None,
+        purpose: "modules are compressed with it",
+        only_for_users: false,
+        packages: ["xz-utils"; 5],
+    },
+];
+
+/// In Debian 12 it comes along with QEMU, so that QEMU must be there before
+/// anybody looks.
+const SHARE_NEEDS: &[Need] = &[Need {
+    programs: &["/usr/lib/qemu/virtiofsd"],
+    substitute: Some("/usr/libexec/virtiofsd"),
+    purpose: "guests see the machine's files by way of it",
+    only_for_users: false,
+    packages: ["virtiofsd"; 5],
+}];
+
 impl Need {
     fn is_met(&self, has: impl Fn(&str) -> bool, is_root: bool) -> bool {
         (is_root && self.only_for_users)
@@ -114,7 +163,15 @@ pub fn missing(
     has: impl Fn(&str) -> bool,
     is_root: bool,
 ) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !need.is_met(&has, is_root)).collect()
+    missing_of(NEEDS, has, is_root)
+}
+
+fn missing_of(
+    needs: &'static [Need],
+    has: impl Fn(&str) -> bool,
+    is_root: bool,
+) -> Vec<&'static Need> {
+    needs.iter().filter(|need| !need.is_met(&has, is_root)).collect()
 }
 
 /// The one command, for root, that installs `needs`.
@@ -155,7 +212,11 @@ pub fn is_executable(path: &Path) -> bool {
 
 /// Fails if something that is needed is missing, and says how to install it.
 pub fn check() -> Result<()> {
-    let missing = missing(has, geteuid().is_root());
+    check_for(NEEDS)
+}
+
+fn check_for(needs: &'static [Need]) -> Result<()> {
+    let missing = missing_of(needs, has, geteuid().is_root());
     if missing.is_empty() {
         return Ok(());
     }
@@ -168,7 +229,22 @@ pub fn check() -> Result<()> {
 /// Installs what is missing, if we are root on a Debian or one of its
 /// relatives; fails as [`check`] does if something is still missing.
 pub fn ensure() -> Result<()> {
-    let missing = missing(has, geteuid().is_root());
+    ensure_for(NEEDS)
+}
+
+/// The same for what guests need, which take a Debian and its root.
+pub fn ensure_for_guests() -> Result<()> {
+    if !has("apt-get") || !geteuid().is_root() {
+        return Err(Error::new("guests take root on a Debian").with_hint(
+            "their kernels are Debian's, and root shares its files with them",
+        ));
+    }
+    ensure_for(GUEST_NEEDS)?;
+    ensure_for(SHARE_NEEDS)
+}
+
+fn ensure_for(needs: &'static [Need]) -> Result<()> {
+    let missing = missing_of(needs, has, geteuid().is_root());
     if !missing.is_empty()
         && geteuid().is_root()
         && has("apt-get")
@@ -180,7 +256,7 @@ pub fn ensure() -> Result<()> {
         let _ = run("apt-get -qq update")?;
         run(&command)?;
     }
-    check()
+    check_for(needs)
 }
 
 /// Runs a command of plain words; gives whether it succeeded.

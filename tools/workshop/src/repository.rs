@@ -49,11 +49,14 @@ pub fn scripts() -> PathBuf {
 /// Waits until no other command of ours changes what is here; others wait as
 /// long as the result lives.
 pub fn lock() -> Result<File> {
-    let directory = top().join("target");
-    fs::create_dir_all(&directory)
-        .call(format_args!("mkdir({directory:?})"))?;
-    let path = directory.join("workshop.lock");
-    let file = File::create(&path).call(format_args!("open({path:?})")).hint(
+    lock_file(&top().join("target/workshop.lock"))
+}
+
+/// The same for whatever this file stands for, which is made if need be.
+pub(crate) fn lock_file(path: &Path) -> Result<File> {
+    let directory = path.parent().unwrap_or(path);
+    fs::create_dir_all(directory).call(format_args!("mkdir({directory:?})"))?;
+    let file = File::create(path).call(format_args!("open({path:?})")).hint(
         Errno::EACCES,
         "this copy of the kit is another user's: clone it",
     )?;

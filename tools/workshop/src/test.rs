@@ -1,5 +1,13 @@
 //! `workshop test`: everything that the kit claims, proven.
 
+mod guests;
+pub mod inside;
+mod lane;
+mod programs;
+mod record;
+mod report;
+mod too_old;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -10,25 +18,52 @@ use crate::ladder::Step;
 use crate::{repository, setup};
 
 /// Run the tests: of one step, or of everything.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Options {
     /// Only this step, by number or name
     step: Option<String>,
+    /// In virtual machines with these kernels: 5.10, 6.1, 6.12, 7, or all;
+    /// 6.1-systemd is one with systemd
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    kernel: Vec<String>,
+    /// There, let systemd be process 1
+    #[arg(long, requires = "kernel")]
+    systemd: bool,
+    /// There, only the tests of steps, and of these not the slowest
+    #[arg(long, requires = "kernel")]
+    quick: bool,
+    /// Write the numbers down in the table of the book
+    #[arg(long, conflicts_with_all = ["quick", "step"])]
+    record: bool,
+    /// Show that two virtual machines reach each other
+    #[arg(long, conflicts_with_all = ["step", "kernel"])]
+    two_guests: bool,
+}
+
+impl Options {
+    /// The arguments by which cargo knows the tests.
+    fn selection(&self) -> Result<Vec<String>> {
+        let Some(name) = &self.step else { return Ok(Vec::new()) };
+        let step = Step::named(name)?;
+        let file = step.name.replace('-', "_");
+        Ok(vec![
+            format!("--package={}", step.package()),
+            format!("--test={file}"),
+        ])
+    }
 }
 
 /// Builds what the tests need, runs them, and sums up.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let selection = match &options.step {
-        None => Vec::new(),
-        Some(name) => {
-            let step = Step::named(name)?;
-            let file = step.name.replace('-', "_");
-            vec![
-                format!("--package={}", step.package()),
-                format!("--test={file}"),
-            ]
-        }
-    };
+    match options {
+        Options { two_guests: true, .. } => guests::ping(),
+        Options { kernel, .. } if !kernel.is_empty() => guests::run(options),
+        Options { record: true, .. } => guests::record_machine(options),
+        _ => run_cargo(&options.selection()?),
+    }
+}
+
+fn run_cargo(selection: &[String]) -> Result<ExitCode> {
     // Tests of one step also run the steps before it, and the tools.
     setup::ensure()?;
 

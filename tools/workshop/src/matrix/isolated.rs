@@ -20,7 +20,7 @@ pub fn isolation(step: &Step) -> Result<Column> {
     let reference =
         report(host.careless_command(&probe).args(["--format", "json"]))?;
     let (inside, outside) = look_at(step, &host)?;
-    let inside = compare(&inside, &reference);
+    let inside = compare(&inside.completed_by(&outside), &reference);
     let outside = compare(&outside, &reference);
     let cells = inside.iter().zip(&outside).map(|(inside, outside)| {
         (inside.resource.clone(), cell(inside, outside))

@@ -1,0 +1,158 @@
+//! `workshop test --kernel`: the same tests on other kernels.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread::{available_parallelism, scope};
+
+use process::{Error, Result};
+
+use super::lane::{Lane, Run};
+use super::programs::Program;
+use super::{Options, programs, record, too_old};
+use crate::vm::kernels::{KERNELS, Kernel};
+use crate::vm::{pair, script};
+use crate::{packages, setup};
+
+/// Behind the version of a kernel, in which systemd is to be process 1.
+const SYSTEMD: &str = "-systemd";
+
+/// Runs the tests in each of the guests, as many at a time as the machine has
+/// processors: an emulated guest keeps one busy.
+pub(super) fn run(options: &Options) -> Result<ExitCode> {
+    let lanes = lanes(options)?;
+    packages::ensure_for_guests()?;
+    setup::ensure()?;
+    let mut programs = programs::build(&options.selection()?)?;
+    if options.quick {
+        programs = programs::quick(programs);
+    }
+    let queue = Mutex::new(lanes.into_iter());
+    let next = || queue.lock().ok()?.next();
+    let at_a_time = available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut all_passed = true;
+        while let Some(lane) = next() {
+            all_passed &= passes(lane, &programs, options.record);
+        }
+        all_passed
+    };
+    let all_passed = scope(|scope| {
+        let workers: Vec<_> =
+            (0..at_a_time).map(|_| scope.spawn(work)).collect();
+        let ends = workers.into_iter().map(|w| w.join().unwrap_or(false));
+        // Not `all`, which would not wait for those behind a failure.
+        ends.fold(true, |all, one| all & one)
+    });
+    Ok(ExitCode::from(u8::from(!all_passed)))
+}
+
+/// The guests that are asked for.
+fn lanes(options: &Options) -> Result<Vec<Lane>> {
+    let mut lanes = Vec::new();
+    for name in &options.kernel {
+        let version = name.strip_suffix(SYSTEMD);
+        let systemd = options.systemd || version.is_some();
+        for kernel in Kernel::named(version.unwrap_or(name))? {
+            lanes.push(Lane::Guest { kernel, systemd });
+        }
+    }
+    Ok(lanes)
+}
+
+/// Runs the tests in one place, and says what came of it.
+fn passes(lane: Lane, programs: &[Program], recorded: bool) -> bool {
+    match attempt(lane, programs, recorded) {
+        Ok(passed) => passed,
+        Err(error) => {
+            println!("\n----- {}\nNOT RUN: {error}", lane.name());
+            !lane.is_must()
+        }
+    }
+}
+
+fn attempt(lane: Lane, programs: &[Program], recorded: bool) -> Result<bool> {
+    lane.prepare()?;
+    if let Lane::Guest { kernel, .. } = lane
+        && kernel.is_too_old
+    {
+        return too_old(kernel);
+    }
+    // From here on everything counts: what could not be had has been had.
+    let run = lane.run(programs).unwrap_or_else(|error| Run::none(lane, error));
+    summarise(&run);
+    if recorded {
+        record::add(&run, programs)?;
+    }
+    Ok(run.problems.is_empty())
+}
+
+fn too_old(kernel: &Kernel) -> Result<bool> {
+    let problems = too_old::run(kernel)?;
+    println!("\n----- {}", kernel.version);
+    for problem in &problems {
+        println!("FAILED {problem}");
+    }
+    println!("{} answers are unclear", problems.len());
+    Ok(problems.is_empty())
+}
+
+fn summarise(run: &Run) {
+    let programs = &run.report.programs;
+    let mut text = format!("\n----- {}\n", run.lane.name());
+    for (fact, value) in &run.report.facts {
+        text += &format!("{fact}: {value}\n");
+    }
+    for line in programs.iter().flat_map(|program| &program.skipped) {
+        text += &format!("SKIP {line}\n");
+    }
+    for problem in &run.problems {
+        text += &format!("FAILED {problem}\n");
+    }
+    if !run.problems.is_empty() {
+        text += &format!("all that was said is in {:?}\n", run.directory);
+    }
+    let passed: usize = programs.iter().map(|p| p.passed()).sum();
+    let failed: usize = programs.iter().map(|p| p.failed.len()).sum();
+    let skipped: usize = programs.iter().map(|p| p.skipped.len()).sum();
+    println!("{text}{passed} passed, {failed} failed, {skipped} skipped");
+}
+
+/// The numbers of the machine itself, beside those of the guests.
+pub(super) fn record_machine(options: &Options) -> Result<ExitCode> {
+    setup::ensure()?;
+    let programs = programs::build(&options.selection()?)?;
+    let passed = attempt(Lane::Machine, &programs, true)?;
+    Ok(ExitCode::from(u8::from(!passed)))
+}
+
+/// Two guests ping each other.
+pub(super) fn ping() -> Result<ExitCode> {
+    packages::ensure_for_guests()?;
+    setup::ensure()?;
+    let kernel = KERNELS.iter().find(|kernel| kernel.is_must);
+    let kernel = kernel.ok_or_else(|| Error::new("there is no kernel"))?;
+    pair::run(&kernel.ensure()?, &script("ping"))?;
+    println!("the two guests reach each other");
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_ask_for_systemd() {
+        let names = |names: &[&str], systemd| {
+            let kernel = names.iter().map(|n| (*n).to_owned()).collect();
+            let options = Options { kernel, systemd, ..Options::default() };
+            let lanes = lanes(&options).unwrap().into_iter();
+            lanes.map(Lane::name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(&["6.1", "6.12-systemd"], false),
+            ["6.1", "6.12-systemd"]
+        );
+        assert_eq!(names(&["6.1"], true), ["6.1-systemd"]);
+        assert_eq!(names(&["all"], false).len(), KERNELS.len());
+    }
+}
