@@ -78,8 +78,11 @@ impl Lane {
         let script =
             "#!/bin/sh\ncd \"${0%/*}\" && ./workshop run-tests programs\n";
         let job = Job::new(&self.name(), script)?;
-        Programs { programs: programs.to_vec(), environment: environment() }
-            .write(&job.at("programs"))?;
+        Programs {
+            programs: programs.to_vec(),
+            environment: environment(self),
+        }
+        .write(&job.at("programs"))?;
         let mut log = Log::new(self.name(), &job)?;
         let problem = match self {
             Self::Machine => on_the_machine(&job, &mut log)?,
@@ -99,13 +102,20 @@ impl Lane {
     }
 }
 
+/// The seconds that a test waits for what must happen: an emulated guest on a
+/// machine that has other things to do takes many times as long as others.
+const PATIENCE: &str = "60";
+
 /// What the tests are to know: cargo is not there to ask.
-fn environment() -> BTreeMap<String, String> {
+fn environment(lane: Lane) -> BTreeMap<String, String> {
     let top = repository::top().display().to_string();
     let mut all = BTreeMap::from([
         ("INSTA_UPDATE".to_owned(), "no".to_owned()),
         ("INSTA_WORKSPACE_ROOT".to_owned(), top),
     ]);
+    if matches!(lane, Lane::Guest { .. }) {
+        all.insert("WORKSHOP_PATIENCE".to_owned(), PATIENCE.to_owned());
+    }
     if let Ok(value) = std::env::var("WORKSHOP_NO_SKIP") {
         all.insert("WORKSHOP_NO_SKIP".to_owned(), value);
     }
