@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use assert_cmd::assert::OutputAssertExt;
 use support::{InTime, Sandbox, Trace, different, eventually, field};
-use support::{isolates, isolates_with, program, refuses, rootfs, same};
+use support::{
+    isolates, isolates_with, nearly_patience, program, refuses, rootfs, same,
+};
 use support::{status_of, step_in, still_shares};
 use workshop::host::{Host, Ids, only_child};
 use workshop::ladder::Step;
@@ -480,7 +482,7 @@ fn many_short_commands_in_a_row_all_end() {
     let before = mounts(&host);
     let script = "for n in $(seq 20); do \"$0\" \"$1\" true || exit; done";
     let mut shell = host.command("timeout");
-    shell.args(["8", "sh", "-c", script]).arg(program("03-pid"));
+    shell.args([&nearly_patience(), "sh", "-c", script]).arg(program("03-pid"));
     shell.arg(rootfs()).in_time().assert().code(0);
     assert_eq!(mounts(&host), before);
 }
@@ -607,7 +609,9 @@ fn a_tool_killed_at_any_moment_leaves_nothing() {
             kill -KILL $!; wait $!
         done 2> /dev/null";
     let mut shell = host.command("timeout");
-    shell.args(["9", "bash", "-c", script]).arg(program("03-pid"));
+    shell
+        .args([&nearly_patience(), "bash", "-c", script])
+        .arg(program("03-pid"));
     let status = shell.arg(rootfs()).in_time().status;
     assert_eq!(status.code(), Some(128 + libc::SIGKILL));
     eventually("the host is as before", || {

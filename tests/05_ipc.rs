@@ -60,6 +60,15 @@ fn count(list: &str) -> usize {
     list.lines().count() - 3
 }
 
+/// Makes a queue. All queues of a user are limited together, and those of
+/// namespaces that have ended still count until the kernel gets round to them,
+/// which takes an emulated machine seconds.
+fn made(name: &str) -> String {
+    let touch = format!("touch /mnt/{name}");
+    let later = |seconds| format!("{{ sleep {seconds}; {touch}; }}");
+    format!("{{ {touch} || {} || {}; }}", later(2), later(8))
+}
+
 /// Runs a script with the POSIX queues of the caller's namespace on /mnt:
 /// no mount that the step has made is looked at.
 fn with_queues(script: &str) -> [String; 5] {
@@ -125,7 +134,7 @@ fn what_is_made_inside_is_not_on_the_host() {
 #[test]
 fn a_message_queue_of_the_host_is_not_inside() {
     isolates("05-ipc", |sandbox| {
-        on_host(&sandbox.host, &strs(&with_queues("touch /mnt/of-the-host")));
+        on_host(&sandbox.host, &strs(&with_queues(&made("of-the-host"))));
         let seen = in_its_ipc(sandbox, &strs(&with_queues("ls /mnt")));
         same(seen, String::new())
     });
@@ -134,7 +143,7 @@ fn a_message_queue_of_the_host_is_not_inside() {
 #[test]
 fn a_message_queue_made_inside_is_not_on_the_host() {
     isolates("05-ipc", |sandbox| {
-        in_its_ipc(sandbox, &strs(&with_queues("touch /mnt/inner")));
+        in_its_ipc(sandbox, &strs(&with_queues(&made("inner"))));
         let seen = on_host(&sandbox.host, &strs(&with_queues("ls /mnt")));
         same(seen, String::new())
     });
@@ -143,8 +152,8 @@ fn a_message_queue_made_inside_is_not_on_the_host() {
 #[test]
 fn dev_mqueue_has_the_queues_of_the_namespace() {
     isolates("05-ipc", |sandbox| {
-        on_host(&sandbox.host, &strs(&with_queues("touch /mnt/of-the-host")));
-        in_its_ipc(sandbox, &strs(&with_queues("touch /mnt/inner")));
+        on_host(&sandbox.host, &strs(&with_queues(&made("of-the-host"))));
+        in_its_ipc(sandbox, &strs(&with_queues(&made("inner"))));
         let directory = format!("/proc/{}/root/dev/mqueue", sandbox.pid);
         let entries = fs::read_dir(directory).expect("a directory");
         let names = entries.map(|entry| entry.expect("a name").file_name());

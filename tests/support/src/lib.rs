@@ -262,11 +262,24 @@ pub fn status_of(child: &mut Child) -> ExitStatus {
     status.expect("a status")
 }
 
-/// Waits until `condition` holds; panics with `what` after ten seconds.
+/// How long a test waits for what must happen: ten seconds, or as many as
+/// WORKSHOP_PATIENCE says, which an emulated machine needs.
+pub fn patience() -> Duration {
+    let patience = std::env::var("WORKSHOP_PATIENCE");
+    let seconds = patience.ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(10))
+}
+
+/// Waits until `condition` holds; panics with `what` if it takes too long.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
+        assert!(start.elapsed() < patience(), "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Nearly as many seconds, for timeout(1): it ends before the test does.
+pub fn nearly_patience() -> String {
+    (patience().as_secs() - 1).to_string()
 }

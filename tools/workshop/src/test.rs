@@ -3,6 +3,7 @@
 mod guests;
 pub mod inside;
 mod lane;
+mod log;
 mod programs;
 mod record;
 mod report;

@@ -22,9 +22,9 @@ pub(super) struct Program {
     pub(super) without: Vec<String>,
 }
 
-/// Tests that start a step so often, to meet it at the wrong moment, that it
-/// takes an emulated processor minutes.
-const SLOW: &[&str] = &["who_exchanges"];
+/// Tests that start a step again and again, to meet it at the wrong moment,
+/// which takes an emulated processor minutes.
+const SLOW: &[&str] = &["hostile::", "killed_at_any_moment"];
 
 impl Program {
     /// The step whose tests these are.
