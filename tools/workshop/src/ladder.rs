@@ -62,7 +62,9 @@ pub const LADDER: &[Step] = &[
         ],
         contains: &[
             "chroot-breakout",
+            "arp-spoof",
             "core-pattern",
+            "forged-source",
             "inherited-fd",
             "kernel-memory",
             "leave-mount",
@@ -72,6 +74,7 @@ pub const LADDER: &[Step] = &[
             "proc-root",
             "rename-host",
             "set-uid",
+            "sniff-traffic",
             "sysrq-trigger",
             "unmask",
         ],
