@@ -7,6 +7,7 @@
 mod canaries;
 mod directories;
 mod half_made;
+mod hosts;
 mod mounts;
 mod process_table;
 mod processes;
@@ -50,8 +51,13 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
-const KINDS: &[Find] =
-    &[processes::find, mounts::find, canaries::find, half_made::find];
+const KINDS: &[Find] = &[
+    hosts::find,
+    processes::find,
+    mounts::find,
+    canaries::find,
+    half_made::find,
+];
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {

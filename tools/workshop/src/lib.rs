@@ -6,6 +6,7 @@ pub mod clean;
 pub mod demo;
 pub mod doctor;
 pub mod host;
+pub mod hosts;
 pub mod ladder;
 pub mod linker;
 pub mod matrix;
