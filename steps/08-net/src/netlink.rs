@@ -32,7 +32,7 @@ pub struct Netlink {
 }
 
 /// As much as the kernel puts into one answer: netlink(7).
-const LONGEST: usize = 32 * 1024;
+pub(crate) const LONGEST: usize = 32 * 1024;
 
 impl Netlink {
     /// For the network namespace of the caller.
@@ -141,7 +141,7 @@ pub(crate) fn open(protocol: isize) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-fn not_netlink(error: netlink_packet_core::DecodeError) -> Error {
+pub(crate) fn not_netlink(error: netlink_packet_core::DecodeError) -> Error {
     Error::new(format_args!("the kernel's answer can't be read: {error}"))
 }
 

@@ -1,0 +1,89 @@
+//! `08-net ROOTFS COMMAND`: a program with a network of its own.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use net::{Connection, Network};
+use nix::sched::CloneFlags;
+use process::Result;
+
+/// Run a command with ROOTFS as its root directory, and with interfaces,
+/// addresses, ports, mounts, devices, process numbers, a host name, shared
+/// memory and message queues of its own.
+#[derive(Debug, clap::Parser)]
+#[command(name = "08-net", version)]
+struct Options {
+    #[command(flatten)]
+    environment: chroot::EnvironmentOptions,
+    #[command(flatten)]
+    init: pid::InitOptions,
+    #[command(flatten)]
+    names: uts::NameOptions,
+    #[command(flatten)]
+    sysctls: ipc::SysctlOptions,
+    #[command(flatten)]
+    mounts: mount::MountOptions,
+    #[command(flatten)]
+    net: net::NetOptions,
+    /// The directory that becomes the command's `/`
+    rootfs: PathBuf,
+    #[command(flatten)]
+    command: process::Command,
+}
+
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWPID
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWNS);
+
+fn main() -> ExitCode {
+    process::main(run)
+}
+
+/// Outside: start the command, plug its cable in, open the gate, wait, unplug,
+/// exit as it did.
+fn run(options: &Options) -> Result<u8> {
+    let network = options.net.choose()?;
+    let mounts = options.net.mounts(&network, &options.mounts)?;
+    let gate = pid::Gate::new()?;
+    network.join()?; // a network that is there already
+    let namespaces = NAMESPACES | network.namespaces();
+    let child = pid::spawn(namespaces, |parent| {
+        child(options, &network, &mounts, &gate, parent)
+    })?;
+    let connection = match network {
+        Network::Bridge => {
+            let name = options.names.hostname();
+            Some(Connection::make(&options.net, child.pidfd(), name)?)
+        }
+        _ => None,
+    };
+    gate.open()?;
+    let code = child.wait()?;
+    connection.map_or(Ok(()), Connection::finish)?;
+    Ok(code)
+}
+
+/// In the new process: leave the host's files behind, become the command.
+fn child(
+    options: &Options,
+    network: &Network,
+    mounts: &mount::MountOptions,
+    gate: &pid::Gate,
+    parent: pid::Parent,
+) -> Result<Infallible> {
+    let environment = options.environment.environment(Path::new("/root"));
+
+    pid::die_with(parent)?; // before it waits, perhaps for the dead
+    gate.wait()?; // outside: the cable is plugged in
+    if *network == Network::None {
+        net::up_loopback()?;
+    }
+    jail::close_inherited_files()?; // or `mount::enter` would be in vain
+    uts::set_names(&options.names)?;
+    ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
+    mount::enter(&options.rootfs, mounts)?;
+
+    pid::run(&options.init, || process::exec(&options.command, &environment))
+}
