@@ -230,6 +230,15 @@ impl Container<'_> {
     }
 }
 
+/// Only the guard, for a cable that leads elsewhere.
+pub fn guard(link: &str, mac: Mac, addresses: Addresses) -> Result<Rules> {
+    let mut batch = Batch::new();
+    batch.table(NETDEV, link);
+    let (bridge, has_v6) = ("", true);
+    Container { link, mac, addresses, bridge, has_v6 }.guard(&mut batch);
+    batch.commit()
+}
+
 fn hook(kind: &str, number: i32, priority: i32) -> Hook<'_> {
     Hook { kind, number, priority, device: None }
 }

@@ -23,28 +23,27 @@ use crate::state::Locked;
 /// A process that waits for the end of a container.
 #[must_use = "call `finish` when the container has ended"]
 #[derive(Debug)]
-pub(crate) struct Sweeper(process::Child);
+pub struct Sweeper(process::Child);
 
 impl Sweeper {
-    /// Starts it, before there is anything to be swept.
-    pub(crate) fn start(
+    /// Starts it, before there is anything to be swept. It runs `sweep` when
+    /// the container has ended.
+    pub fn start(
         container: BorrowedFd,
-        network: &Namespace,
-        options: &NetOptions,
-        state: &Path,
+        sweep: impl FnOnce() -> Result<()>,
     ) -> Result<Self> {
         process::spawn(|_| {
             // Neither Ctrl-C nor the end of the terminal are meant for it.
             setsid().call("setsid()")?;
             wait_for_end(container)?;
-            sweep(network, options, state)?;
+            sweep()?;
             exit(0)
         })
         .map(Self)
     }
 
     /// Waits until all is swept. Call it when the container has ended.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         let pid = self.0.pid();
         match waitpid(pid, None).call(format_args!("waitpid({pid})"))? {
             WaitStatus::Exited(_, 0) => Ok(()),
@@ -59,7 +58,7 @@ fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
     poll(&mut events, PollTimeout::NONE).call("poll(pidfd)").map(drop)
 }
 
-fn sweep(
+pub(crate) fn sweep(
     network: &Namespace,
     options: &NetOptions,
     state: &Path,
