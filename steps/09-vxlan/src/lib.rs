@@ -14,7 +14,7 @@ mod options;
 mod vtep;
 
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use net::state::{self, Locked};
 use net::{Namespace, Netlink, Rules, Sweeper};
@@ -66,7 +66,7 @@ fn lock() -> Result<PathBuf> {
 }
 
 /// Unplugs the container. The last one takes bridge and VTEP along.
-fn sweep(vni: u32, there: &Namespace, lock: &PathBuf) -> Result<()> {
+fn sweep(vni: u32, there: &Namespace, lock: &Path) -> Result<()> {
     let locked = Locked::wait(lock)?;
     cable::unplug(there)?;
     match Tenant::remove_unused(&mut Netlink::open()?, vni)? {
