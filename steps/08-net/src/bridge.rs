@@ -100,6 +100,14 @@ fn set(kind: &str, name: &str, value: &str) -> Result<()> {
     fs::write(&path, value).call(format_args!("write({path:?}, {value})"))
 }
 
+/// Whether there is a bridge to which no cable leads.
+pub fn is_unused() -> Result<bool> {
+    match link::index_of(BRIDGE) {
+        Ok(_) => plugged_in(&mut Netlink::open()?).map(|all| all.is_empty()),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Removes the bridge if no cable leads to it; whether it is gone. The lock
 /// must be held.
 pub(crate) fn remove_unused(netlink: &mut Netlink) -> Result<bool> {

@@ -45,7 +45,6 @@ pub use sweeper::sweep_all;
 use nft::Rules;
 use rules::Container;
 use state::Locked;
-use sweeper::Sweeper;
 
 impl NetOptions {
     /// Which network it is to be. A bridge takes root, who is anybody in a
@@ -107,9 +106,8 @@ impl Network {
 }
 
 /// The container's connection to the bridge.
-#[must_use = "call `finish` when the container has ended"]
+#[must_use = "dropped, it takes rules and ports along"]
 pub struct Connection {
-    sweeper: Sweeper,
     _rules: Rules,
     _ports: Vec<OwnedFd>,
 }
@@ -126,7 +124,7 @@ impl Connection {
         let ports = reserve(&options.published)?;
         let there = Namespace::of(container)?;
         let state = state::directory()?;
-        let sweeper = Sweeper::start(container, &there, options, &state)?;
+        sweeper::start(container, &there, options, &state)?;
 
         let state = Locked::wait(&state)?;
         let mut netlink = Netlink::open()?;
@@ -150,15 +148,11 @@ impl Connection {
             addresses: cable.addresses,
             bridge: bridge::BRIDGE,
             has_v6: bridge::has_v6(),
+            subnet: options.subnet,
+            subnet6: options.subnet6,
         };
         let rules = container.install(&options.published)?;
-        Ok(Self { sweeper, _rules: rules, _ports: ports })
-    }
-
-    /// Waits until nothing of it is left. Call it when the container has
-    /// ended.
-    pub fn finish(self) -> Result<()> {
-        self.sweeper.finish()
+        Ok(Self { _rules: rules, _ports: ports })
     }
 }
 

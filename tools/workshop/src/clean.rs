@@ -8,6 +8,7 @@ mod canaries;
 mod directories;
 mod half_made;
 mod mounts;
+mod network;
 mod process_table;
 mod processes;
 
@@ -51,7 +52,7 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
 const KINDS: &[Find] =
-    &[processes::find, mounts::find, canaries::find, half_made::find];
+    &[processes::find, mounts::find, canaries::find, half_made::find, network::find];
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
