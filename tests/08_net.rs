@@ -131,7 +131,7 @@ fn a_link_in_the_root_file_system_leads_the_names_nowhere_outside() {
             tar -C /mnt/rootfs --no-same-owner -x
         mkdir -p /mnt/rootfs/etc; rm -f /mnt/rootfs/etc/hosts
         ln -s /mnt/target/hosts /mnt/rootfs/etc/hosts
-        echo mine >/mnt/target/hosts",
+        echo mine >/mnt/target/hosts; : >/mnt/rootfs/mnt/target/hosts",
     );
     let script = "$STEP /mnt/rootfs grep localhost /mnt/target/hosts
         cat /mnt/target/hosts";

@@ -64,8 +64,7 @@ pub(crate) fn find_or_make(
     // when that one goes.
     let addresses = options.addresses(HOST);
     let mac = LinkAttribute::Address(mac_of(addresses).into());
-    let mut bridge = link::add(BRIDGE, InfoKind::Bridge, None, vec![mac]);
-    switch_on(&mut bridge);
+    let bridge = link::add(BRIDGE, InfoKind::Bridge, None, vec![mac]);
     netlink.request(&[bridge])?;
     let index = link::index_of(BRIDGE)?;
     if let Err(error) = configure(netlink, options, index, addresses) {
@@ -90,8 +89,11 @@ fn configure(
     if has_v6() {
         // A container is no router, whatever it says (CVE-2020-13401).
         set("net/ipv6/conf", "accept_ra", "0")?;
+        // Nobody can have its address, so it need not wait a second to see.
+        set("net/ipv6/conf", "accept_dad", "0")?;
         requests.push(address::add(index, v6.into(), Subnet6::LENGTH));
     }
+    requests.push(link::up(index));
     netlink.request(&requests)
 }
 
