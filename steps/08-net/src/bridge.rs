@@ -64,8 +64,7 @@ pub(crate) fn find_or_make(
     // when that one goes.
     let addresses = options.addresses(HOST);
     let mac = LinkAttribute::Address(mac_of(addresses).into());
-    let mut bridge = link::add(BRIDGE, InfoKind::Bridge, None, vec![mac]);
-    switch_on(&mut bridge);
+    let bridge = link::add(BRIDGE, InfoKind::Bridge, None, vec![mac]);
     netlink.request(&[bridge])?;
     let index = link::index_of(BRIDGE)?;
     if let Err(error) = configure(netlink, options, index, addresses) {
@@ -90,14 +89,25 @@ fn configure(
     if has_v6() {
         // A container is no router, whatever it says (CVE-2020-13401).
         set("net/ipv6/conf", "accept_ra", "0")?;
+        // Nobody can have its address, so it need not wait a second to see.
+        set("net/ipv6/conf", "accept_dad", "0")?;
         requests.push(address::add(index, v6.into(), Subnet6::LENGTH));
     }
+    requests.push(link::up(index));
     netlink.request(&requests)
 }
 
 fn set(kind: &str, name: &str, value: &str) -> Result<()> {
     let path = Path::new("/proc/sys").join(kind).join(BRIDGE).join(name);
     fs::write(&path, value).call(format_args!("write({path:?}, {value})"))
+}
+
+/// Whether there is a bridge to which no cable leads.
+pub fn is_unused() -> Result<bool> {
+    match link::index_of(BRIDGE) {
+        Ok(_) => plugged_in(&mut Netlink::open()?).map(|all| all.is_empty()),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Removes the bridge if no cable leads to it; whether it is gone. The lock

@@ -23,7 +23,7 @@ mod publish;
 mod rules;
 pub mod state;
 mod subnet;
-mod sweeper;
+pub mod sweeper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -42,7 +42,7 @@ pub use publish::Published;
 pub use rules::guard;
 pub use state::STATE;
 pub use subnet::{Subnet4, Subnet6};
-pub use sweeper::{Sweeper, sweep_all};
+pub use sweeper::sweep_all;
 
 use rules::Container;
 use state::Locked;
@@ -111,9 +111,8 @@ impl Network {
 }
 
 /// The container's connection to the bridge.
-#[must_use = "call `finish` when the container has ended"]
+#[must_use = "dropped, it takes rules and ports along"]
 pub struct Connection {
-    sweeper: Sweeper,
     _rules: Rules,
     _ports: Vec<OwnedFd>,
 }
@@ -130,9 +129,7 @@ impl Connection {
         let ports = reserve(&options.published)?;
         let there = Namespace::of(container)?;
         let state = state::directory()?;
-        let sweeper = Sweeper::start(container, || {
-            sweeper::sweep(&there, options, &state)
-        })?;
+        sweeper::start(container, || sweeper::sweep(&there, options, &state))?;
 
         let state = Locked::wait(&state)?;
         let mut netlink = Netlink::open()?;
@@ -156,15 +153,11 @@ impl Connection {
             addresses: cable.addresses,
             bridge: bridge::BRIDGE,
             has_v6: bridge::has_v6(),
+            subnet: options.subnet,
+            subnet6: options.subnet6,
         };
         let rules = container.install(&options.published)?;
-        Ok(Self { sweeper, _rules: rules, _ports: ports })
-    }
-
-    /// Waits until nothing of it is left. Call it when the container has
-    /// ended.
-    pub fn finish(self) -> Result<()> {
-        self.sweeper.finish()
+        Ok(Self { _rules: rules, _ports: ports })
     }
 }
 

@@ -60,9 +60,9 @@ fn run(options: &Options) -> Result<u8> {
         _ => None,
     };
     gate.open()?;
-    let code = child.wait()?;
-    connection.map_or(Ok(()), Connection::finish)?;
-    Ok(code)
+    let code = child.wait();
+    drop(connection); // until here its ports were reserved
+    code
 }
 
 /// In the new process: leave the host's files behind, become the command.

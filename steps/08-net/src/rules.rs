@@ -12,6 +12,7 @@ use crate::nft::expression::{
 use crate::nft::{Batch, Hook, INET, NETDEV, Rules};
 use crate::options::Addresses;
 use crate::publish::Published;
+use crate::subnet::{Subnet4, Subnet6};
 
 /// For whom the rules are.
 pub(crate) struct Container<'a> {
@@ -22,6 +23,8 @@ pub(crate) struct Container<'a> {
     /// To which the cable leads.
     pub(crate) bridge: &'a str,
     pub(crate) has_v6: bool,
+    pub(crate) subnet: Subnet4,
+    pub(crate) subnet6: Subnet6,
 }
 
 const TCP: u8 = libc::IPPROTO_TCP as u8;
@@ -63,8 +66,8 @@ impl Container<'_> {
     fn translate(&self, batch: &mut Batch) {
         let hook = hook("nat", libc::NF_INET_POST_ROUTING, AFTER_ROUTING);
         batch.chain(INET, self.link, "postrouting", &hook);
+        let bridge = name(self.bridge);
         for address in self.addresses() {
-            let bridge = name(self.bridge);
             // ip saddr ADDRESS oifname != BRIDGE masquerade
             self.inet(
                 batch,
@@ -75,20 +78,43 @@ impl Container<'_> {
                     masquerade(),
                 ],
             );
-            // What was led to the container by a rule must come back to the
-            // host for the rule to be undone. A neighbour, the container
-            // itself, and the host's loopback would be answered directly.
+        }
+        // What a rule has led to the container must come back to the host, for
+        // the rule to be undone. A neighbour, or the container itself, would be
+        // answered directly, and the host's loopback not at all. Others stay
+        // who they are: the container sees who asks.
+        for (to, field, from, bits) in self.near() {
+            // oifname BRIDGE ip daddr ADDRESS ip saddr FROM ct status dnat
+            // masquerade
             self.inet(
                 batch,
                 "postrouting",
                 [
                     meta_is(Meta::To, &bridge),
-                    destination_is(address),
+                    destination_is(to),
+                    is_in(&field, &from, &bits),
                     was_redirected(true),
                     masquerade(),
                 ],
             );
         }
+    }
+
+    /// Each address of the container, and from where it is answered directly
+    /// or not at all: field, value, bits.
+    fn near(&self) -> Vec<(IpAddr, Field, Vec<u8>, Vec<u8>)> {
+        let [v4, v6] = self.addresses.all();
+        let mask = self.subnet.mask();
+        let subnet = self.subnet.first.octets();
+        let loopback = ([127, 0, 0, 0], [255, 0, 0, 0]);
+        let mut near: Vec<_> = [(subnet, mask), loopback]
+            .map(|(from, bits)| (v4, Field::SOURCE, from.into(), bits.into()))
+            .into();
+        if self.has_v6 {
+            let first = self.subnet6.first.octets()[..8].into();
+            near.push((v6, Field::SOURCE6_NETWORK, first, vec![0xff; 8]));
+        }
+        near
     }
 
     /// A host that forwards would let everybody who knows the address in, to

@@ -3,15 +3,14 @@
 //! The kernel does most of it: the cable goes with the container's network,
 //! the rules with the tool. Only the bridge belongs to nobody.
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::process::exit;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::setsid;
-use process::{Call, Error, Result};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use process::{Call, Result};
 
 use crate::bridge;
 use crate::names;
@@ -20,37 +19,30 @@ use crate::netlink::Netlink;
 use crate::options::NetOptions;
 use crate::state::Locked;
 
-/// A process that waits for the end of a container.
-#[must_use = "call `finish` when the container has ended"]
-#[derive(Debug)]
-pub struct Sweeper(process::Child);
-
-impl Sweeper {
-    /// Starts it, before there is anything to be swept. It runs `sweep` when
-    /// the container has ended.
-    pub fn start(
-        container: BorrowedFd,
-        sweep: impl FnOnce() -> Result<()>,
-    ) -> Result<Self> {
-        process::spawn(|_| {
-            // Neither Ctrl-C nor the end of the terminal are meant for it.
-            setsid().call("setsid()")?;
-            wait_for_end(container)?;
-            sweep()?;
-            exit(0)
-        })
-        .map(Self)
-    }
-
-    /// Waits until all is swept. Call it when the container has ended.
-    pub fn finish(self) -> Result<()> {
-        let pid = self.0.pid();
-        match waitpid(pid, None).call(format_args!("waitpid({pid})"))? {
-            WaitStatus::Exited(_, 0) => Ok(()),
-            _ => Err(Error::new("the container's network was not removed")
-                .with_hint("`cargo workshop clean` removes it")),
-        }
-    }
+/// Starts a process that waits for the end of a container and then calls
+/// `sweep`, before there is anything to be swept.
+///
+/// Nobody waits for it in turn: to remove interfaces, the kernel waits until
+/// no processor looks at them any more, which takes longer than to start the
+/// container. What it could not do, the next start does, or `workshop clean`.
+pub fn start(
+    container: BorrowedFd,
+    sweep: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.call("open(\"/dev/null\")")?;
+    process::spawn(|_| {
+        // Neither Ctrl-C nor the end of the terminal are meant for it.
+        setsid().call("setsid()")?;
+        // Who reads what the tool prints is not to wait for this one's end.
+        dup2_stdin(&null).call("dup2(stdin)")?;
+        dup2_stdout(&null).call("dup2(stdout)")?;
+        dup2_stderr(&null).call("dup2(stderr)")?;
+        wait_for_end(container)?;
+        sweep()?;
+        exit(0)
+    })
+    .map(drop)
 }
 
 fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
@@ -74,17 +66,11 @@ pub(crate) fn sweep(
     }
 }
 
-/// What the next one to come does for those whose sweeper was killed too.
+/// Does for those whose sweeper was killed too what it would have done.
 pub fn sweep_all() -> Result<()> {
-    let path = crate::state::directory()?;
-    if !path.exists() && crate::link::index_of(bridge::BRIDGE).is_err() {
-        return Ok(());
-    }
-    let state = Locked::wait(&path)?;
-    match bridge::remove_unused(&mut Netlink::open()?) {
-        Ok(true) => state.remove(),
-        Ok(false) => Ok(()),
-        Err(error) if error.errno() == Some(Errno::EPERM) => Ok(()),
-        Err(error) => Err(error),
+    let state = Locked::wait(&crate::state::directory()?)?;
+    match bridge::remove_unused(&mut Netlink::open()?)? {
+        true => state.remove(),
+        false => Ok(()), // A container was faster.
     }
 }

@@ -17,7 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use net::state::{self, Locked};
-use net::{Namespace, Netlink, Rules, Sweeper};
+use net::{Namespace, Netlink, Rules, sweeper};
 use process::Result;
 
 pub use options::VxlanOptions;
@@ -26,9 +26,8 @@ use cable::Cable;
 use vtep::Tenant;
 
 /// The container's connection to the network of its tenant.
-#[must_use = "call `finish` when the container has ended"]
+#[must_use = "dropped, it takes the rules of the firewall along"]
 pub struct Connection {
-    sweeper: Sweeper,
     _rules: Rules,
 }
 
@@ -37,8 +36,7 @@ impl Connection {
     pub fn make(options: &VxlanOptions, container: BorrowedFd) -> Result<Self> {
         let there = Namespace::of(container)?;
         let lock = lock()?;
-        let sweeper =
-            Sweeper::start(container, || sweep(options.vni, &there, &lock))?;
+        sweeper::start(container, || sweep(options.vni, &there, &lock))?;
 
         let locked = Locked::wait(&lock)?;
         let mut netlink = Netlink::open()?;
@@ -50,13 +48,7 @@ impl Connection {
         // A neighbour may be on another host, but a liar is found where its
         // cable ends.
         let rules = net::guard(&cable.name, cable.mac, cable.addresses)?;
-        Ok(Self { sweeper, _rules: rules })
-    }
-
-    /// Waits until nothing of it is left. Call it when the container has
-    /// ended.
-    pub fn finish(self) -> Result<()> {
-        self.sweeper.finish()
+        Ok(Self { _rules: rules })
     }
 }
 

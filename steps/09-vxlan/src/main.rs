@@ -66,10 +66,9 @@ fn run(options: &Options) -> Result<u8> {
     };
     let tenant = vxlan::Connection::make(&options.vxlan, child.pidfd())?;
     gate.open()?;
-    let code = child.wait()?;
-    tenant.finish()?;
-    connection.map_or(Ok(()), net::Connection::finish)?;
-    Ok(code)
+    let code = child.wait();
+    drop((connection, tenant)); // until here their rules held
+    code
 }
 
 /// In the new process: leave the host's files behind, become the command.

@@ -136,6 +136,20 @@ pub const LADDER: &[Step] = &[
             "sysrq-trigger",
         ],
     },
+    Step {
+        name: "08-net",
+        builds_on: Some("06-mount"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-net", "private"),
+            ("interfaces", "private"),
+            ("addresses", "private"),
+            ("routes", "private"),
+            ("listening-sockets", "private"),
+            ("abstract-sockets", "private"),
+        ],
+        contains: &[],
+    },
 ];
 
 impl Step {

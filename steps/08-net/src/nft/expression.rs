@@ -17,6 +17,8 @@ impl Field {
     pub(crate) const SOURCE: Self = Self(NETWORK, 12, 4);
     pub(crate) const DESTINATION: Self = Self(NETWORK, 16, 4);
     pub(crate) const SOURCE6: Self = Self(NETWORK, 8, 16);
+    /// The half of it that all of one network have.
+    pub(crate) const SOURCE6_NETWORK: Self = Self(NETWORK, 8, 8);
     pub(crate) const DESTINATION6: Self = Self(NETWORK, 24, 16);
     pub(crate) const PORT: Self = Self(TRANSPORT, 2, 2);
     pub(crate) const ICMP_TYPE: Self = Self(TRANSPORT, 0, 1);
