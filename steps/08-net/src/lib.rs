@@ -130,9 +130,7 @@ impl Connection {
         let mut netlink = Netlink::open()?;
         let bridge = bridge::find_or_make(&mut netlink, options)?;
         let cable = bridge::plug_in(&mut netlink, options, bridge, &there)?;
-        if let Some(name) = name {
-            bridge::set_alias(&mut netlink, &cable, name)?;
-        }
+        bridge::finish(&mut netlink, &cable, name)?;
         names::write_hosts(&mut netlink, options, &state)?;
         names::write_resolv_conf(&state)?;
         match options.enable_forwarding {
