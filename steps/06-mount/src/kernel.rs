@@ -43,11 +43,17 @@ pub(crate) fn mount_proc(root: &Root) -> Result<Root> {
 pub(crate) fn mount_sys(root: &Root) -> Result<Root> {
     let flags = inert() | MsFlags::MS_RDONLY;
     let sys = Filesystem { kind: "sysfs", flags, options: &[] };
-    root.mount(&sys, &root.directory("/sys")?).hint(
-        Errno::EPERM,
-        "in a user namespace the network namespace must be its own, \
-             since /sys shows the network: user_namespaces(7)",
-    )
+    let at = root.directory("/sys")?;
+    match root.mount(&sys, &at) {
+        // In a user namespace it takes a network namespace that belongs to
+        // it, since /sys shows a network. Who has the caller's network has
+        // the caller's /sys too, as in rootless podman(1).
+        Err(error) if error.errno() == Some(Errno::EPERM) => {
+            let hosts = Place::on_host(Path::new("/sys"))?;
+            root.bind(&hosts, &at, flags)
+        }
+        result => result,
+    }
 }
 
 /// Covers what is to be masked, and makes read-only what is to be read only.

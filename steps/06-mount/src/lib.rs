@@ -16,6 +16,7 @@ mod dev;
 mod kernel;
 mod options;
 mod root;
+mod sources;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ use nix::mount::{MsFlags, mount};
 use process::{Call, Result};
 
 pub use options::MountOptions;
+pub use sources::Sources;
 
 use root::Root;
 
@@ -35,8 +37,18 @@ use root::Root;
 pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
     make_private()?;
     // Opened first: behind this line the path may lead into the container.
-    let additions = options.open()?;
-    let root = Root::attach(rootfs, options.read_only)?;
+    enter_by(Sources::open(rootfs, options)?, options)
+}
+
+/// The same with what somebody outside has found already.
+pub fn enter_with(sources: Sources, options: &MountOptions) -> Result<()> {
+    make_private()?;
+    enter_by(sources, options)
+}
+
+fn enter_by(sources: Sources, options: &MountOptions) -> Result<()> {
+    let additions = options.additions(sources.volumes);
+    let root = Root::attach(sources.rootfs, options.read_only)?;
 
     let proc = kernel::mount_proc(&root)?;
     let sys = kernel::mount_sys(&root)?;

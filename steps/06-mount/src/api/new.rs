@@ -69,8 +69,27 @@ pub(super) fn bind(
     at: &Place,
     flags: MsFlags,
 ) -> Result<OwnedFd> {
-    let tree = open_tree(
-        from,
+    finish(detach(from)?, at, flags)
+}
+
+/// Gives a copied tree its flags, and mounts it.
+pub(super) fn finish(
+    tree: OwnedFd,
+    at: &Place,
+    flags: MsFlags,
+) -> Result<OwnedFd> {
+    if !flags.is_empty() {
+        // While the tree is nowhere: at no moment is it there and writable.
+        let flags = attributes(flags).bits().into();
+        set_attributes(tree.as_fd(), flags, 0, libc::AT_RECURSIVE)?;
+    }
+    attach(&tree, at)?;
+    Ok(tree)
+}
+
+pub(super) fn detach(place: &Place) -> Result<OwnedFd> {
+    open_tree(
+        place,
         "",
         OpenTreeFlags::OPEN_TREE_CLONE
             | OpenTreeFlags::OPEN_TREE_CLOEXEC
@@ -80,15 +99,8 @@ pub(super) fn bind(
     .map_err(std::io::Error::from)
     .call(format_args!(
         "open_tree({:?}, OPEN_TREE_CLONE | AT_RECURSIVE)",
-        from.path
-    ))?;
-    if !flags.is_empty() {
-        // While the tree is nowhere: at no moment is it there and writable.
-        let flags = attributes(flags).bits().into();
-        set_attributes(tree.as_fd(), flags, 0, libc::AT_RECURSIVE)?;
-    }
-    attach(&tree, at)?;
-    Ok(tree)
+        place.path
+    ))
 }
 
 pub(super) fn set_read_only(mount: &Place, is: bool) -> Result<()> {
