@@ -1,6 +1,7 @@
 //! Who is who: what the user asks for, and else what there is.
 
 use std::fs;
+use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -35,7 +36,7 @@ pub struct IdOptions {
     /// Give the files of the volume at INSIDE to the users inside of the same
     /// numbers, as those of ROOTFS
     #[arg(long = "id-map", value_name = "INSIDE")]
-    pub(crate) volumes: Vec<std::path::PathBuf>,
+    pub(crate) id_mapped: Vec<PathBuf>,
     /// Take ROOTFS as it is, even if its owner is nobody inside
     #[arg(long)]
     pub(crate) foreign_rootfs: bool,
@@ -91,17 +92,11 @@ fn ranges_of_root(kind: Kind) -> Result<Vec<Range>> {
         return Ok(vec![Range { inside: 0, outside: FIRST, count: COUNT }]);
     }
     // A container in a container: there is nobody else to be.
-    let own = own
-        .into_iter()
-        .map(|(_, range)| range.inside..)
-        .zip(own_map(kind)?.into_iter().map(|(_, range)| range.count));
-    Ok(own
-        .map(|(inside, count)| Range {
-            inside: inside.start,
-            outside: inside.start,
-            count,
-        })
-        .collect())
+    let same = |(_, range): (usize, Range)| {
+        let Range { inside, count, .. } = range;
+        Range { inside, outside: inside, count }
+    };
+    Ok(own.into_iter().map(same).collect())
 }
 
 fn ranges_of_user(kind: Kind) -> Result<Vec<Range>> {

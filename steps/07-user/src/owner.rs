@@ -69,7 +69,7 @@ fn to_map(
     if is_foreign && !options.foreign_rootfs {
         indices.push(0);
     }
-    for volume in &options.volumes {
+    for volume in &options.id_mapped {
         match mounts.places().position(|place| place == volume) {
             Some(index) => indices.push(index + 1),
             None => {
