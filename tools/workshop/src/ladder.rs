@@ -133,6 +133,19 @@ pub const LADDER: &[Step] = &[
             "sysrq-trigger",
         ],
     },
+    Step {
+        name: "07-user",
+        builds_on: Some("06-mount"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-user", "private"),
+            ("id-maps", "private"),
+            ("user", "private"),
+            ("groups", "private"),
+            ("capabilities", "private"),
+        ],
+        contains: &["mknod-disk", "open-by-handle", "unmask"],
+    },
 ];
 
 impl Step {
