@@ -34,8 +34,9 @@ pub(crate) fn mount_proc(root: &Root) -> Result<Root> {
     let proc = Filesystem { kind: "proc", flags: inert(), options: &[] };
     root.mount(&proc, &root.directory("/proc")?).hint(
         Errno::EPERM,
-        "in a user namespace the pid namespace must be its own, and a \
-             /proc be there of which nothing is covered: mount_namespaces(7)",
+        "in a user namespace the pid namespace must be its own, and a /proc \
+         be there of which nothing is covered, or the new one would show it: \
+         mount_namespaces(7). Start the outer container with --unmasked",
     )
 }
 

@@ -53,7 +53,9 @@ fn enter_by(sources: Sources, options: &MountOptions) -> Result<()> {
     let proc = kernel::mount_proc(&root)?;
     let sys = kernel::mount_sys(&root)?;
     let null = dev::mount_dev(&root)?;
-    kernel::protect(&proc, &sys, &null)?;
+    if !options.unmasked {
+        kernel::protect(&proc, &sys, &null)?;
+    }
     for addition in additions {
         addition.mount(&root)?;
     }

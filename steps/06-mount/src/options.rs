@@ -36,6 +36,10 @@ pub struct MountOptions {
     /// Make the root file system read-only; volumes are as they say
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Cover nothing in /proc and /sys, so that in a user namespace another
+    /// container can be made inside
+    #[arg(long)]
+    pub(crate) unmasked: bool,
 }
 
 /// `HOST:INSIDE[:ro]`.
