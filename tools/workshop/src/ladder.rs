@@ -68,12 +68,14 @@ pub const LADDER: &[Step] = &[
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
+            "plant-set-uid",
             "proc-cwd",
             "proc-root",
             "rename-host",
             "set-uid",
             "sysrq-trigger",
             "unmask",
+            "write-volume",
         ],
     },
     Step {
@@ -144,7 +146,13 @@ pub const LADDER: &[Step] = &[
             ("groups", "private"),
             ("capabilities", "private"),
         ],
-        contains: &["mknod-disk", "open-by-handle", "unmask"],
+        contains: &[
+            "mknod-disk",
+            "open-by-handle",
+            "plant-set-uid",
+            "unmask",
+            "write-volume",
+        ],
     },
 ];
 
