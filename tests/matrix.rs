@@ -73,7 +73,11 @@ fn a_resource_flips_where_the_ladder_says_and_nowhere_else() {
 /// Whether root inside is whoever calls the step: an ordinary user has nobody
 /// else to be.
 fn is_himself(step: &Step) -> bool {
-    step.name == "07-user" && ids() != Ids::All
+    match ids() {
+        Ids::All => false,
+        Ids::Range => step.name == "07-user",
+        Ids::RootOnly => ["02-jail", "07-user"].contains(&step.name),
+    }
 }
 
 /// The attacks on what belongs to root, which an ordinary user's container may
