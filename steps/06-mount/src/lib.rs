@@ -18,8 +18,6 @@ mod options;
 mod root;
 mod sources;
 
-use std::path::Path;
-
 use nix::mount::{MsFlags, mount};
 use process::{Call, Result};
 
@@ -28,25 +26,14 @@ pub use sources::Sources;
 
 use root::Root;
 
-/// Makes `rootfs` the root directory, with a mount table of its own, and with
-/// `/proc`, `/sys` and `/dev`. Nothing else of the host's files is left but
-/// the volumes.
+/// Makes the root file system the root directory, with a mount table of its
+/// own, and with `/proc`, `/sys` and `/dev`. Nothing else of the host's files is
+/// left but the volumes.
 ///
 /// Call it in a new mount namespace, as process 1 of a new pid namespace, and
 /// in the IPC namespace whose message queues are to be seen.
-pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
+pub fn enter(sources: Sources, options: &MountOptions) -> Result<()> {
     make_private()?;
-    // Opened first: behind this line the path may lead into the container.
-    enter_by(Sources::open(rootfs, options)?, options)
-}
-
-/// The same with what somebody outside has found already.
-pub fn enter_with(sources: Sources, options: &MountOptions) -> Result<()> {
-    make_private()?;
-    enter_by(sources, options)
-}
-
-fn enter_by(sources: Sources, options: &MountOptions) -> Result<()> {
     let additions = options.additions(sources.volumes);
     let root = Root::attach(sources.rootfs, options.read_only)?;
 

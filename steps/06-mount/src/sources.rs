@@ -18,7 +18,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Finds them by their paths.
+    /// Finds them by their paths. Later, a path of the host may lead into the
+    /// container.
     pub fn open(rootfs: &Path, options: &MountOptions) -> Result<Self> {
         let rootfs = Place::on_host(rootfs).hint(
             Errno::ENOENT,

@@ -74,13 +74,11 @@ fn child(
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    match handed.is_empty() {
-        true => mount::enter(rootfs, mounts)?,
-        false => {
-            let sources = mount::Sources::received(handed, rootfs, mounts)?;
-            mount::enter_with(sources, mounts)?;
-        }
-    }
+    let sources = match handed.is_empty() {
+        true => mount::Sources::open(rootfs, mounts)?, // by the same user
+        false => mount::Sources::received(handed, rootfs, mounts)?,
+    };
+    mount::enter(sources, mounts)?;
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }
