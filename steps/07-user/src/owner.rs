@@ -114,7 +114,7 @@ fn map_owners(tree: BorrowedFd, child: &pid::Child) -> Result<()> {
             Errno::EINVAL,
             format_args!(
                 "a file system of the tree can't: ext4, xfs and btrfs can, \
-                 tmpfs from Linux 6.3 on, overlay from 5.19; {REMEDY}"
+                 tmpfs from Linux 6.3 on, an overlay can't; {REMEDY}"
             ),
         )
         .hint(
