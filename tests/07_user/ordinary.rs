@@ -17,7 +17,10 @@ macro_rules! scene {
 fn with_range(scene: &Scene, line: &str) {
     scene.on_host(&format!(
         "echo 'alice:x:{USER}:{USER}::/:/bin/sh' >/mnt/passwd
-        echo '{line}' >/mnt/sub; touch /etc/subuid /etc/subgid
+        echo '{line}' >/mnt/sub
+        for file in /etc/subuid /etc/subgid; do
+            [ -e $file ] || : >$file
+        done
         mount -n --bind /mnt/passwd /etc/passwd
         mount -n --bind /mnt/sub /etc/subuid
         mount -n --bind /mnt/sub /etc/subgid"
@@ -40,10 +43,8 @@ fn root_inside_is_the_user_outside() {
 #[test]
 fn with_a_range_there_are_other_users() {
     let scene = scene!();
-    if scene.host.command("newuidmap").output().is_err()
-        || scene.host.ids() != workshop::host::Ids::All
-    {
-        support::skip!("newuidmap must work here", "apt-get install uidmap");
+    if scene.host.ids() != workshop::host::Ids::All {
+        support::skip!("a range is the machine's to give", "sudo");
     }
     if !scene
         .host_shell("command -v newuidmap")
@@ -98,7 +99,8 @@ fn nobody_else_can_be_mapped() {
         refuses(scene.user_shell("", &script), 125, message);
     }
     // And the kernel would not have it either, whatever the kit checks.
-    let by_hand = "unshare --user sleep 100 & sleep 0.3
+    let by_hand = "unshare --user sleep 100 &
+        until [ $(cat /proc/$!/comm) = sleep ]; do sleep 0.01; done
         ! echo 0 0 1 2>/dev/null >/proc/$!/uid_map
         ! echo 0 4242 1 2>/dev/null >/proc/$!/gid_map # setgroups is allowed
         echo deny >/proc/$!/setgroups; echo 0 4242 1 >/proc/$!/gid_map
