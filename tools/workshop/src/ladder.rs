@@ -68,12 +68,14 @@ pub const LADDER: &[Step] = &[
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
+            "plant-set-uid",
             "proc-cwd",
             "proc-root",
             "rename-host",
             "set-uid",
             "sysrq-trigger",
             "unmask",
+            "write-volume",
         ],
     },
     Step {
@@ -134,8 +136,27 @@ pub const LADDER: &[Step] = &[
         ],
     },
     Step {
-        name: "08-net",
+        name: "07-user",
         builds_on: Some("06-mount"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-user", "private"),
+            ("id-maps", "private"),
+            ("user", "private"),
+            ("groups", "private"),
+            ("capabilities", "private"),
+        ],
+        contains: &[
+            "mknod-disk",
+            "open-by-handle",
+            "plant-set-uid",
+            "unmask",
+            "write-volume",
+        ],
+    },
+    Step {
+        name: "08-net",
+        builds_on: Some("07-user"),
         takes_rootfs: true,
         isolates: &[
             ("ns-net", "private"),
