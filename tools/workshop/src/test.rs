@@ -8,6 +8,7 @@ mod programs;
 mod record;
 mod report;
 mod too_old;
+mod vagrant;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -39,6 +40,12 @@ pub struct Options {
     /// Show that two virtual machines reach each other
     #[arg(long, conflicts_with_all = ["step", "kernel"])]
     two_guests: bool,
+    /// In the virtual machines of the Vagrantfile, which are made for it
+    #[arg(long, conflicts_with_all = ["kernel", "two_guests"])]
+    vagrant: bool,
+    /// Only if what makes them has changed since the last run that passed
+    #[arg(long, requires = "vagrant")]
+    if_changed: bool,
 }
 
 impl Options {
@@ -58,6 +65,7 @@ impl Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     match options {
         Options { two_guests: true, .. } => guests::ping(),
+        Options { vagrant: true, .. } => vagrant::run(options),
         Options { kernel, .. } if !kernel.is_empty() => guests::run(options),
         Options { record: true, .. } => guests::record_machine(options),
         _ => run_cargo(&options.selection()?),

@@ -101,7 +101,7 @@ fn too_old(kernel: &Kernel) -> Result<bool> {
     Ok(problems.is_empty())
 }
 
-fn summarise(run: &Run) {
+pub(super) fn summarise(run: &Run) {
     let programs = &run.report.programs;
     let mut text = format!("\n----- {}\n", run.lane.name());
     for (fact, value) in &run.report.facts {

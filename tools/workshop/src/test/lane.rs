@@ -11,6 +11,7 @@ use super::inside::Job as Programs;
 use super::log::Log;
 use super::programs::Program;
 use super::report::Report;
+use super::vagrant;
 use crate::repository;
 use crate::vm::kernels::Kernel;
 use crate::vm::{Guest, Job};
@@ -20,6 +21,8 @@ use crate::vm::{Guest, Job};
 pub(super) enum Lane {
     /// On the machine itself.
     Machine,
+    /// In a machine of Vagrant's, which is made and destroyed.
+    Vagrant,
     /// In a guest.
     Guest {
         kernel: &'static Kernel,
@@ -50,6 +53,7 @@ impl Lane {
     pub(super) fn name(self) -> String {
         match self {
             Self::Machine => "machine".into(),
+            Self::Vagrant => "vagrant".into(),
             Self::Guest { kernel, systemd: false } => kernel.version.into(),
             Self::Guest { kernel, systemd: true } => {
                 format!("{}-systemd", kernel.version)
@@ -60,7 +64,7 @@ impl Lane {
     /// Whether it is a failure if the tests can't run there.
     pub(super) fn is_must(self) -> bool {
         match self {
-            Self::Machine => true,
+            Self::Machine | Self::Vagrant => true,
             Self::Guest { kernel, .. } => kernel.is_must,
         }
     }
@@ -69,6 +73,7 @@ impl Lane {
     pub(super) fn prepare(self) -> Result<()> {
         match self {
             Self::Machine => Ok(()),
+            Self::Vagrant => vagrant::ensure_box(),
             Self::Guest { kernel, .. } => kernel.ensure().map(drop),
         }
     }
@@ -86,6 +91,10 @@ impl Lane {
         let mut log = Log::new(self.name(), &job)?;
         let problem = match self {
             Self::Machine => on_the_machine(&job, &mut log)?,
+            Self::Vagrant => {
+                vagrant::prepare(&job, programs)?;
+                on_the_machine(&job, &mut log)?
+            }
             Self::Guest { kernel, systemd } => {
                 in_a_guest(kernel, systemd, &job, &mut log)?
             }
@@ -93,6 +102,9 @@ impl Lane {
         let mut problems = log.report.problems(programs.len());
         problems.extend(problem);
         problems.extend(fault(&job.console()));
+        if matches!(self, Self::Vagrant) {
+            problems.extend(vagrant::remains(&log.report.facts));
+        }
         Ok(Run {
             lane: self,
             directory: job.directory,
@@ -113,7 +125,7 @@ fn environment(lane: Lane) -> BTreeMap<String, String> {
         ("INSTA_UPDATE".to_owned(), "no".to_owned()),
         ("INSTA_WORKSPACE_ROOT".to_owned(), top),
     ]);
-    if matches!(lane, Lane::Guest { .. }) {
+    if !matches!(lane, Lane::Machine) {
         all.insert("WORKSHOP_PATIENCE".to_owned(), PATIENCE.to_owned());
     }
     if let Ok(value) = std::env::var("WORKSHOP_NO_SKIP") {
