@@ -84,7 +84,7 @@ take_programs() {
 greet() {
     cat >/etc/profile.d/workshop.sh <<PROFILE
 [ "\$(id -u)" != 0 ] || PATH=/root/.cargo/bin:\$PATH
-cd $kit
+case \$- in *i*) cd $kit ;; esac
 PROFILE
     cat >/etc/motd <<MOTD
 
@@ -103,7 +103,8 @@ MOTD
 
 [ "$(id -u)" = 0 ] || fail "this takes root" "sudo $0"
 install_packages
-git config --system --replace-all safe.directory "$kit" # It is another user's.
+# To git, the files are another user's. From /, where it looks for no repository.
+git -C / config --system --replace-all safe.directory "$kit"
 mount_own_directories
 cd "$kit"
 if [ -d /built ]; then

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn every_source_is_there() {
         let is_there = |path: &&str| repository::top().join(path).is_file();
-        assert!(SOURCES.iter().all(|path| is_there(path)));
+        assert!(SOURCES.iter().all(is_there));
         assert!(Step::named(STEP).is_ok());
         assert_eq!(sum_of_sources().unwrap().len(), 64);
     }
