@@ -8,7 +8,7 @@ use process::{Error, Result};
 
 use super::lane::{Lane, Run};
 use super::programs::Program;
-use super::{Options, programs, record, too_old};
+use super::{Options, programs, record, too_old, union};
 use crate::vm::kernels::{KERNELS, Kernel};
 use crate::vm::{pair, script};
 use crate::{packages, setup};
@@ -85,6 +85,7 @@ fn attempt(lane: Lane, programs: &[Program], recorded: bool) -> Result<bool> {
     }
     let run = lane.run(programs)?;
     summarise(&run);
+    union::note(&run.lane.name(), &run.report)?;
     if recorded {
         record::add(&run, programs)?;
     }
