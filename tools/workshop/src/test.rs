@@ -4,6 +4,7 @@ mod guests;
 pub mod inside;
 mod lane;
 mod log;
+mod plant;
 mod programs;
 mod record;
 mod report;
@@ -35,6 +36,9 @@ pub struct Options {
     /// There, only the tests of steps, and of these not the slowest
     #[arg(long, requires = "kernel")]
     quick: bool,
+    /// There, let something go wrong, which must be seen
+    #[arg(long, requires = "kernel", conflicts_with = "record")]
+    plant: Option<plant::Plant>,
     /// Write the numbers down in the table of the book
     #[arg(long, conflicts_with_all = ["quick", "step"])]
     record: bool,

@@ -14,4 +14,4 @@ mod watch;
 
 pub(crate) use guest::{Guest, Job};
 pub(crate) use kernels::{directory, script};
-pub(crate) use watch::lines;
+pub(crate) use watch::{SILENCE, lines, lines_within};

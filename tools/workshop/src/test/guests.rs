@@ -26,6 +26,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
     if options.quick {
         programs = programs::quick(programs);
     }
+    if let Some(plant) = options.plant {
+        return plant.run(&lanes, &programs);
+    }
     let passes = |lane| passes(lane, &programs, options.record);
     Ok(ExitCode::from(u8::from(!all_pass(lanes, passes))))
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use process::{Call, Result};
 
@@ -14,7 +15,7 @@ use super::report::Report;
 use super::vagrant;
 use crate::repository;
 use crate::vm::kernels::Kernel;
-use crate::vm::{Guest, Job};
+use crate::vm::{Guest, Job, SILENCE};
 
 /// Where the tests run.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +49,9 @@ const FAULTS: &[&str] =
 /// A guest that gets too little of the machine's time is not at fault.
 const NO_FAULT: &str = "soft lockup";
 
+/// What is to be done in the job's directory.
+pub(super) const RUN: &str = "./workshop run-tests programs\n";
+
 impl Lane {
     /// `6.1`, `6.1-systemd` or `machine`.
     pub(super) fn name(self) -> String {
@@ -80,15 +84,24 @@ impl Lane {
 
     /// Runs the programs, and says how it goes.
     pub(super) fn run(self, programs: &[Program]) -> Result<Run> {
-        let script =
-            "#!/bin/sh\ncd \"${0%/*}\" && ./workshop run-tests programs\n";
-        let job = Job::new(&self.name(), script)?;
+        self.run_by(RUN, SILENCE, programs)
+    }
+
+    /// The same by a script that begins in the job's directory.
+    pub(super) fn run_by(
+        self,
+        script: &str,
+        silence: Duration,
+        programs: &[Program],
+    ) -> Result<Run> {
+        let script = format!("#!/bin/sh\ncd \"${{0%/*}}\" || exit\n{script}");
+        let job = Job::new(&self.name(), &script)?;
         Programs {
             programs: programs.to_vec(),
             environment: environment(self),
         }
         .write(&job.at("programs"))?;
-        let mut log = Log::new(self.name(), &job)?;
+        let mut log = Log::new(self.name(), &job, silence)?;
         let problem = match self {
             Self::Machine => on_the_machine(&job, &mut log)?,
             Self::Vagrant => {
