@@ -16,7 +16,7 @@ use crate::vm::{Job, directory, script};
 use crate::{packages, repository, setup};
 
 /// The tests that run there, unless others are asked for.
-const STEP: &str = "06-mount";
+const STEP: &str = "02-jail";
 
 /// What decides whether the machines come up. They are tried anew whenever one
 /// of these has changed.
@@ -31,6 +31,9 @@ const SOURCES: &[&str] = &[
 /// Where the last run that passed is written down.
 const RECORD: &str = "vm/vagrant-record.toml";
 
+/// What Vagrant said on that run, and how long each command took.
+const TRANSCRIPT: &str = "vm/vagrant-transcript.txt";
+
 /// Runs the lane, and writes down that it passed.
 pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let sources = sum_of_sources()?;
@@ -42,12 +45,13 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
     setup::ensure()?;
     let step = Some(options.step.clone().unwrap_or(STEP.into()));
     let options = Options { step, ..Options::default() };
-    let programs = programs::build(&options.selection()?)?;
+    let programs = programs::quick(programs::build(&options.selection()?)?);
     Lane::Vagrant.prepare()?;
     let run = Lane::Vagrant.run(&programs)?;
     guests::summarise(&run);
     if run.problems.is_empty() {
         record(&run, &sources)?;
+        keep_transcript(&run)?;
     }
     Ok(ExitCode::from(u8::from(!run.problems.is_empty())))
 }
@@ -147,6 +151,24 @@ fn record(run: &Run, sources: &str) -> Result<()> {
     }
     let path = repository::top().join(RECORD);
     fs::write(&path, text).call(format_args!("open({path:?})"))
+}
+
+/// Without the times of each line, and where the kit lies on this machine.
+fn keep_transcript(run: &Run) -> Result<()> {
+    let path = run.directory.join("results");
+    let text =
+        fs::read_to_string(&path).call(format_args!("open({path:?})"))?;
+    let text = text.replace(&repository::top().display().to_string(), ".");
+    let lines = text.lines().filter_map(|line| line.get(8..));
+    let is_vagrants = |line: &&str| {
+        let begins = ["$ ", "==> ", "Linux ", "PING", "64 bytes"];
+        begins.iter().any(|word| line.starts_with(word))
+            || (line.starts_with('@') && line.ends_with(" s"))
+    };
+    let kept: Vec<&str> = lines.filter(is_vagrants).collect();
+    let path = repository::top().join(TRANSCRIPT);
+    fs::write(&path, kept.join("\n") + "\n")
+        .call(format_args!("open({path:?})"))
 }
 
 fn today() -> Result<String> {
