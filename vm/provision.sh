@@ -31,8 +31,8 @@ missing() {
 }
 
 install_packages() {
-    mapfile -t packages < <(missing busybox-static ca-certificates curl gcc git \
-        iproute2 libc6-dev perl strace uidmap)
+    mapfile -t packages < <(missing busybox-static ca-certificates curl gcc \
+        git iproute2 libc6-dev perl strace uidmap)
     [ ${#packages[@]} -gt 0 ] || return 0
     say "installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
@@ -103,7 +103,7 @@ MOTD
 
 [ "$(id -u)" = 0 ] || fail "this takes root" "sudo $0"
 install_packages
-# To git, the files are another user's. From /, where it looks for no repository.
+# To git, the files are another user's. From /, where it finds no repository.
 git -C / config --system --replace-all safe.directory "$kit"
 mount_own_directories
 cd "$kit"
