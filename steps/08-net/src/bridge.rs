@@ -28,7 +28,7 @@ const CABLE: &str = "workshop-";
 /// As the container knows its end of the cable.
 const INSIDE: &str = "eth0";
 /// The numbers of interfaces in a new network namespace.
-const LOOPBACK: u32 = 1;
+pub(crate) const LOOPBACK: u32 = 1;
 const ETH0: u32 = 2;
 
 impl NetOptions {
