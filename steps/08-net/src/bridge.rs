@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkMessage,
+    InfoBridgePort, InfoKind, InfoPortData, InfoPortKind, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use nix::errno::Errno;
 use process::{Call, Error, Result};
@@ -27,7 +28,7 @@ const CABLE: &str = "workshop-";
 /// As the container knows its end of the cable.
 const INSIDE: &str = "eth0";
 /// The numbers of interfaces in a new network namespace.
-const LOOPBACK: u32 = 1;
+pub(crate) const LOOPBACK: u32 = 1;
 const ETH0: u32 = 2;
 
 impl NetOptions {
@@ -166,15 +167,28 @@ pub(crate) fn plug_in(
         .with_hint("give it a larger one with --subnet"))
 }
 
-/// Writes on the cable whose it is: `ip link set … alias …`.
-pub(crate) fn set_alias(
+/// What can be set only when the cable is there: whose it is, by `ip link set …
+/// alias …`, and `hairpin on`.
+///
+/// A bridge sends no frame back to where it came from. But where the firewall
+/// looks into bridges (`br_netfilter`), what a container sends to its own
+/// published port is led to the container before it reaches the host, and must
+/// go back there.
+pub(crate) fn finish(
     netlink: &mut Netlink,
     cable: &Cable,
-    name: &str,
+    name: Option<&str>,
 ) -> Result<()> {
-    let alias = LinkAttribute::IfAlias(name.into());
+    let hairpin =
+        InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)]);
+    let port = LinkAttribute::LinkInfo(vec![
+        LinkInfo::PortKind(InfoPortKind::Bridge),
+        LinkInfo::PortData(hairpin),
+    ]);
+    let alias = name.map(|name| LinkAttribute::IfAlias(name.into()));
+    let attributes = [port].into_iter().chain(alias).collect();
     let index = link::index_of(&cable.name)?;
-    netlink.request(&[link::set(index, vec![alias])])
+    netlink.request(&[link::set(index, attributes)])
 }
 
 /// Inside, by a socket of the container's: the end of the cable gets its

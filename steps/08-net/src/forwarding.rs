@@ -72,5 +72,8 @@ pub fn put_back() -> Result<()> {
         fs::write(path, value)
             .call(format_args!("write({path:?}, {value})"))?;
     }
-    fs::remove_file(REMEMBERED).call(format_args!("unlink({REMEMBERED:?})"))
+    fs::remove_file(REMEMBERED).call(format_args!("unlink({REMEMBERED:?})"))?;
+    // The directory may have others.
+    let _ = Path::new(REMEMBERED).parent().map(fs::remove_dir);
+    Ok(())
 }

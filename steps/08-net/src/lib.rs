@@ -13,6 +13,7 @@
 pub mod address;
 pub mod bridge;
 pub mod forwarding;
+mod helper;
 pub mod link;
 mod names;
 pub mod namespace;
@@ -108,6 +109,37 @@ impl Network {
             .hint(Errno::ESRCH, "there is no such process on this host")?;
         namespace::enter(process.as_fd())
     }
+
+    /// Outside, while the container waits: plugs it in, if there is a cable.
+    /// `name` is what others may call it. Keep what is given until the
+    /// container has ended.
+    pub fn connect(
+        &self,
+        options: &NetOptions,
+        container: &pid::Child,
+        name: Option<&str>,
+    ) -> Result<Option<Connection>> {
+        match self {
+            Self::Bridge => {
+                Connection::make(options, container.pidfd(), name).map(Some)
+            }
+            Self::Helper(program) => {
+                helper::start(program, container).map(|()| None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Inside: switches loopback on, which in a new network namespace is off.
+    pub fn bring_up(&self) -> Result<()> {
+        match self {
+            Self::Host | Self::Container(_) => Ok(()),
+            Self::Bridge => Ok(()), // The tool has done it.
+            Self::None | Self::Helper(_) => {
+                Netlink::open()?.request(&[link::up(bridge::LOOPBACK)])
+            }
+        }
+    }
 }
 
 /// The container's connection to the bridge.
@@ -118,9 +150,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Outside, while the container waits: plugs it in. `name` is what others
-    /// may call it.
-    pub fn make(
+    fn make(
         options: &NetOptions,
         container: BorrowedFd,
         name: Option<&str>,
@@ -135,9 +165,7 @@ impl Connection {
         let mut netlink = Netlink::open()?;
         let bridge = bridge::find_or_make(&mut netlink, options)?;
         let cable = bridge::plug_in(&mut netlink, options, bridge, &there)?;
-        if let Some(name) = name {
-            bridge::set_alias(&mut netlink, &cable, name)?;
-        }
+        bridge::finish(&mut netlink, &cable, name)?;
         names::write_hosts(&mut netlink, options, &state)?;
         names::write_resolv_conf(&state)?;
         match options.enable_forwarding {
@@ -167,10 +195,4 @@ fn reserve(published: &[Published]) -> Result<Vec<OwnedFd>> {
         ports.extend(port.reserve()?);
     }
     Ok(ports)
-}
-
-/// Inside: switches loopback on, which in a new network namespace is off.
-pub fn up_loopback() -> Result<()> {
-    const LOOPBACK: u32 = 1;
-    Netlink::open()?.request(&[link::up(LOOPBACK)])
 }

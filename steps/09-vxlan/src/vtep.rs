@@ -70,7 +70,9 @@ impl Tenant {
             "the kernel has no vxlan: `modprobe vxlan`",
         )?;
         let vtep = link::index_of(&name)?;
-        netlink.request(&[link::up(vtep)])?;
+        // The kernel takes no alias for an interface that is yet to be made.
+        let agreement = LinkAttribute::IfAlias(options.agreement());
+        netlink.request(&[link::set(vtep, vec![agreement]), link::up(vtep)])?;
         add_peers(netlink, vtep, &options.peers)?;
         Ok(Self { bridge, mtu })
     }
@@ -167,11 +169,8 @@ fn vtep(
             IpAddr::V6(group) => InfoVxlan::Group6(group),
         });
     }
-    let attributes = vec![
-        LinkAttribute::Mtu(mtu),
-        LinkAttribute::Controller(bridge),
-        LinkAttribute::IfAlias(options.agreement()),
-    ];
+    let attributes =
+        vec![LinkAttribute::Mtu(mtu), LinkAttribute::Controller(bridge)];
     let data = Some(InfoData::Vxlan(data));
     link::add(name, InfoKind::Vxlan, data, attributes)
 }

@@ -44,7 +44,8 @@ pub struct AgainstOptions {
     /// The attacks; all, if none is named
     #[arg(value_name = "NAME", value_parser = crate::find)]
     attacks: Vec<&'static Attack>,
-    /// The step, and all that comes before the command it runs
+    /// The step, and all that comes before the command it runs; where
+    /// `{volume}` stands, it gets the planted volume, as HOST:INSIDE
     #[arg(last = true, required = true, value_name = "STEP")]
     step: Vec<OsString>,
 }
@@ -81,7 +82,8 @@ pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
                 }
             }
             let words = ["run", attack.name, "--format", "json"];
-            let mut step = command(&options.step, &words, &spec, &signals);
+            let step = words_of(options, Tenant::Same, &canary)?;
+            let mut step = command(&step, &words, &spec, &signals);
             let claim = claim(attack, &canary, &mut step, &signals)?;
             drop(neighbour);
             let seen = canary.witness()?;
@@ -137,10 +139,7 @@ impl Neighbour {
         canary: &Canary,
         signals: &HeldSignals,
     ) -> Result<std::result::Result<(Self, Ipv4Addr), String>> {
-        let words = match tenant {
-            Tenant::Same => options.step.clone(),
-            Tenant::Other => words_of_another(options),
-        };
+        let words = words_of(options, tenant, canary)?;
         let mut stderr = memory_file()?;
         let child = command(&words, &["neighbour"], &canary.spec, signals)
             .stdin(Stdio::piped())
@@ -185,18 +184,26 @@ impl Drop for Neighbour {
     }
 }
 
-/// The step, with the option that makes it another tenant's.
-fn words_of_another(options: &AgainstOptions) -> Vec<OsString> {
-    let Some(other) = &options.other_tenant else {
-        return options.step.clone();
+/// The step as this tenant starts it, with a volume where it asks for one.
+fn words_of(
+    options: &AgainstOptions,
+    tenant: Tenant,
+    canary: &Canary,
+) -> Result<Vec<OsString>> {
+    let volume = OsString::from(canary.volume()?);
+    let other = match tenant {
+        Tenant::Same => None,
+        Tenant::Other => options.other_tenant.as_deref(),
     };
-    let name = other.split_inclusive('=').next().unwrap_or_default();
-    let is_it = |word: &OsString| word.to_string_lossy().starts_with(name);
-    let exchange = |word: &OsString| match is_it(word) {
-        true => other.into(),
-        false => word.clone(),
+    let name = other.and_then(|other| other.split_inclusive('=').next());
+    let word = |word: &OsString| match (word.to_string_lossy(), name, other) {
+        (text, ..) if text == "{volume}" => volume.clone(),
+        (text, Some(name), Some(other)) if text.starts_with(name) => {
+            other.into()
+        }
+        _ => word.clone(),
     };
-    options.step.iter().map(exchange).collect()
+    Ok(options.step.iter().map(word).collect())
 }
 
 /// PATH, and the directory of this program, where a step without a root

@@ -16,7 +16,9 @@ use crate::loop_device::LoopDevice;
 use crate::outcome::{Outcome, Report};
 use crate::service::Service;
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
-use crate::{devices, handles, host, ipc, kernel, mounts, network, users};
+use crate::{
+    devices, handles, host, ipc, kernel, mounts, network, users, volume,
+};
 
 /// "nobody", whom nothing belongs to.
 const NOBODY: (u32, u32) = (65534, 65534);
@@ -62,6 +64,7 @@ pub struct Canary {
     host_name: OsString,
     keeper: Keeper,
     _disk: Option<LoopDevice>,
+    volume: Directory,
     _inside: Directory,
     _outside: Directory,
 }
@@ -76,6 +79,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
 
     let outside = plant_outside(&id, &secret, &mut spec)?;
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
+    let volume = volume::plant(&inside.path)?;
     let (disk, unplanted) =
         plant_optional(&secret, options, &outside, &inside, &mut spec)?;
     // Last: nobody may put a symbolic link where we are about to write.
@@ -90,6 +94,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
         host_name,
         keeper,
         _disk: disk,
+        volume,
         _inside: inside,
         _outside: outside,
     })
@@ -209,6 +214,13 @@ fn plant_process(
 }
 
 impl Canary {
+    /// The planted volume for a step that has volumes, `HOST:INSIDE`.
+    pub(crate) fn volume(&self) -> Result<String> {
+        let inside: PathBuf = self.spec.get("inside")?;
+        let inside = inside.join(volume::NAME);
+        Ok(format!("{}:{}", self.volume.path.display(), inside.display()))
+    }
+
     /// Looks what has happened to the host since the last time, and undoes
     /// it.
     pub fn witness(&mut self) -> Result<Vec<Sighting>> {
@@ -217,6 +229,8 @@ impl Canary {
         let name = host::undo(&self.id, &self.host_name);
         let mounts = mounts::undo(&self.id);
         let arrived = self.keeper.what_arrived();
+        let written = volume::was_written(&self.volume.path);
+        let program = volume::has_program(&self.volume.path);
         let mut seen = Vec::new();
         let (name, mounts, arrived) = (name?, mounts?, arrived?);
         let signal = "the canary process received SIGUSR1".to_owned();
@@ -226,6 +240,8 @@ impl Canary {
             ("leave-mount", mounts),
             ("signal-process", arrived.signal.then_some(signal)),
             ("forged-source", arrived.forged.then_some(forged)),
+            ("write-volume", written?),
+            ("plant-set-uid", program?),
         ] {
             seen.extend(evidence.map(|evidence| Sighting { attack, evidence }));
         }

@@ -70,6 +70,7 @@ pub const LADDER: &[Step] = &[
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
+            "plant-set-uid",
             "proc-cwd",
             "proc-root",
             "rename-host",
@@ -77,6 +78,7 @@ pub const LADDER: &[Step] = &[
             "sniff-traffic",
             "sysrq-trigger",
             "unmask",
+            "write-volume",
         ],
     },
     Step {
@@ -137,8 +139,30 @@ pub const LADDER: &[Step] = &[
         ],
     },
     Step {
-        name: "08-net",
+        name: "07-user",
         builds_on: Some("06-mount"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-user", "private"),
+            ("id-maps", "private"),
+            ("user", "private"),
+            ("groups", "private"),
+            ("capabilities", "private"),
+        ],
+        contains: &[
+            "arp-spoof",
+            "forged-source",
+            "mknod-disk",
+            "open-by-handle",
+            "plant-set-uid",
+            "sniff-traffic",
+            "unmask",
+            "write-volume",
+        ],
+    },
+    Step {
+        name: "08-net",
+        builds_on: Some("07-user"),
         takes_rootfs: true,
         isolates: &[
             ("ns-net", "private"),
@@ -148,7 +172,14 @@ pub const LADDER: &[Step] = &[
             ("listening-sockets", "private"),
             ("abstract-sockets", "private"),
         ],
-        contains: &[],
+        contains: &["abstract-socket", "hijack-port", "host-loopback"],
+    },
+    Step {
+        name: "09-vxlan",
+        builds_on: Some("08-net"),
+        takes_rootfs: true,
+        isolates: &[],
+        contains: &["other-tenant"],
     },
 ];
 
@@ -191,11 +222,20 @@ impl Step {
 
     /// The options that the step needs on this pretend host.
     pub fn options_on(&self, host: &Host) -> Vec<&'static str> {
-        let has_jail = self.lineage().iter().any(|s| s.name == "02-jail");
         match host.ids() {
-            Ids::RootOnly if has_jail => vec!["--user", "0"],
+            Ids::RootOnly if self.has("02-jail") => vec!["--user", "0"],
+            _ if self.has("09-vxlan") => vec!["--vni=1"],
             _ => vec![],
         }
+    }
+
+    /// The option that makes the same container another tenant's.
+    pub fn other_tenant(&self) -> Option<&'static str> {
+        self.has("09-vxlan").then_some("--vni=2")
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.lineage().iter().any(|step| step.name == name)
     }
 
     /// The arguments that run `command` in this step.

@@ -18,8 +18,15 @@ pub fn attacks(step: &Step) -> Result<Column> {
     if step.takes_rootfs {
         command.arg("--rootfs").arg(&rootfs);
     }
+    if let Some(other) = step.other_tenant() {
+        command.args(["--other-tenant", other]);
+    }
     command.arg("--").arg(programs.join(step.name));
-    command.args(step.arguments(&step.options_on(&host), &rootfs, &[]));
+    let mut options = step.options_on(&host);
+    if step.lineage().iter().any(|step| step.name == "06-mount") {
+        options.extend(["--volume", "{volume}"]);
+    }
+    command.args(step.arguments(&options, &rootfs, &[]));
     let output = command.output().call("execve(\"nsenter\")")?;
     let reports: Vec<attacks::Report> = serde_json::from_slice(&output.stdout)
         .map_err(|_| {

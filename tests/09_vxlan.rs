@@ -1,0 +1,2 @@
+//! 09-vxlan: one network across hosts.
+#![allow(clippy::expect_used)] // A test says what it expects.
