@@ -73,15 +73,22 @@ pub fn neighbour(options: &NeighbourOptions) -> Result<()> {
 /// nobody asked for. Here the address is one that nobody has; that of the
 /// gateway would do as well, and then all traffic goes through the liar.
 pub(crate) fn arp_spoof(canary: &Spec) -> Result<Finding> {
-    let claim = canary.get_if_planted("claim")?;
+    let claim: Ipv4Addr = canary.get_if_planted("claim")?;
+    // What is for everybody, we get without a lie. The address is the last
+    // field of an IPv4 header, behind that of Ethernet.
+    let is_for_us =
+        |frame: &[u8]| frame.get(30..34) == Some(&claim.octets()[..]);
     let Some(interface) = packet::own_ethernet(canary)? else {
-        return packet::listen(canary, &packet::socket(None)?, |_| Ok(()));
+        let socket = packet::socket(None)?;
+        return packet::listen(canary, &socket, |frame| Ok(is_for_us(frame)));
     };
     let socket = packet::socket(Some(&interface))?;
     let frame = arp_reply(&interface, claim);
-    // To every frame that comes, and when none does: what is repeated is
-    // believed at last.
-    packet::listen(canary, &socket, |_| packet::send_frame(&socket, &frame))
+    packet::listen(canary, &socket, |received| {
+        // What is repeated is believed at last.
+        packet::send_frame(&socket, &frame)?;
+        Ok(is_for_us(received))
+    })
 }
 
 /// "CLAIM is at our Ethernet address", to everybody: RFC 826.

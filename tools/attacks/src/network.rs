@@ -50,7 +50,7 @@ pub(crate) fn host_loopback(canary: &Spec) -> Result<Finding> {
 /// A packet socket has a copy of every frame that any interface of its
 /// network namespace sends or receives. It takes CAP_NET_RAW.
 pub(crate) fn sniff_traffic(canary: &Spec) -> Result<Finding> {
-    packet::listen(canary, &packet::socket(None)?, |_| Ok(()))
+    packet::listen(canary, &packet::socket(None)?, |_| Ok(true))
 }
 
 /// Takes a port on which the host's own datagrams arrive: socket(7).

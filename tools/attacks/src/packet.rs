@@ -128,11 +128,11 @@ fn bind_to(socket: &OwnedFd, interface: &Interface) -> Result<()> {
 }
 
 /// Reads frames until one has the secret in it, or it has been long enough.
-/// Each frame is shown to `answer` first.
+/// Each frame is shown to `is_of_use` first, and none is when nothing comes.
 pub(crate) fn listen(
     canary: &Spec,
     socket: &OwnedFd,
-    mut answer: impl FnMut(&[u8]) -> Result<()>,
+    mut is_of_use: impl FnMut(&[u8]) -> Result<bool>,
 ) -> Result<Finding> {
     let id: String = canary.get("id")?;
     let mark = format!("{id}:");
@@ -144,7 +144,9 @@ pub(crate) fn listen(
                 Err(Errno::EAGAIN | Errno::ENETDOWN) => &[][..],
                 result => &bytes[..result.call("recv(AF_PACKET)")?],
             };
-        answer(frame)?;
+        if !is_of_use(frame)? {
+            continue;
+        }
         let mut starts = frame.windows(mark.len());
         if let Some(at) = starts.position(|text| text == mark.as_bytes()) {
             let end = frame.len().min(at + crate::spec::SECRET_LENGTH);
