@@ -166,7 +166,7 @@ pub const LADDER: &[Step] = &[
             ("listening-sockets", "private"),
             ("abstract-sockets", "private"),
         ],
-        contains: &[],
+        contains: &["abstract-socket"],
     },
 ];
 
