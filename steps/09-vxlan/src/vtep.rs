@@ -60,7 +60,7 @@ impl Tenant {
         let mtu = underlay.as_ref().map_or(ETHERNET, Underlay::tenants_mtu);
         if let Ok(vtep) = link::index_of(&name) {
             must_agree(netlink, vtep, options)?;
-            add_peers(netlink, vtep, &options.peers)?;
+            add_peers(netlink, vtep, options)?;
             return Ok(Self { bridge: link::index_of(&bridge_of(vni))?, mtu });
         }
         let bridge = make_bridge(netlink, &bridge_of(vni), mtu)?;
@@ -73,7 +73,7 @@ impl Tenant {
         // The kernel takes no alias for an interface that is yet to be made.
         let agreement = LinkAttribute::IfAlias(options.agreement());
         netlink.request(&[link::set(vtep, vec![agreement]), link::up(vtep)])?;
-        add_peers(netlink, vtep, &options.peers)?;
+        add_peers(netlink, vtep, options)?;
         Ok(Self { bridge, mtu })
     }
 
@@ -223,8 +223,15 @@ fn must_agree(
     }
 }
 
-fn add_peers(netlink: &mut Netlink, vtep: u32, peers: &[IpAddr]) -> Result<()> {
-    for peer in peers {
+/// All hosts but this one, so that the same list does for each: frames that
+/// came back from here would seem to the bridge to come from elsewhere.
+fn add_peers(
+    netlink: &mut Netlink,
+    vtep: u32,
+    options: &VxlanOptions,
+) -> Result<()> {
+    let is_other = |peer: &&IpAddr| Some(**peer) != options.local;
+    for peer in options.peers.iter().filter(is_other) {
         match netlink.request(&[address::append_fdb(vtep, ANYBODY, *peer)]) {
             // Another container of this host has named it too.
             Err(error) if error.errno() == Some(Errno::EEXIST) => {}
