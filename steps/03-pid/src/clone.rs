@@ -24,6 +24,11 @@ impl Child {
         self.process.wait()
     }
 
+    /// The number of the process out here; inside it is 1.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
     /// By which others may wait as well. A number is given to another process
     /// when this one has been waited for, its pidfd never: pidfd_open(2).
     pub fn pidfd(&self) -> BorrowedFd<'_> {
@@ -69,7 +74,7 @@ fn clone(namespaces: CloneFlags) -> Result<(ForkResult, Option<OwnedFd>)> {
             Errno::EPERM,
             "new namespaces take root (CAP_SYS_ADMIN): run it with sudo, or \
              as root of a user namespace, which `unshare --map-root-user` \
-             makes",
+             makes; 07-user is the first step that needs no root",
         )
         .hint(
             Errno::ENOSPC,
