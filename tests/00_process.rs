@@ -115,11 +115,14 @@ fn a_limit_on_processes_is_explained() {
         // Root of the machine is exempt from the limit.
         support::skip!("there is no other user than root", "see subuid(5)");
     }
-    // By descriptor, since the other user may not be able to reach the path.
+    // As a user whom nobody else is: the limit counts all processes of a user,
+    // on the whole machine. By descriptor, since that user may not be able to
+    // reach the path.
+    let uid = 40_000 + std::process::id() % 20_000;
     let script = "exec 9< \"$0\"; ulimit -u 1
-                  exec setpriv --reuid 65534 /proc/self/fd/9 true";
+                  exec setpriv --reuid \"$1\" /proc/self/fd/9 true";
     let mut tool = host.command("bash");
-    tool.args(["-c", script]).arg(program("00-process"));
+    tool.args(["-c", script]).arg(program("00-process")).arg(uid.to_string());
     refuses(tool, 125, "fork(): EAGAIN");
 }
 

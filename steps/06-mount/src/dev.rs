@@ -1,18 +1,17 @@
 //! The devices that every program expects, on `/dev`.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, fchmodat, major, makedev, minor, mknodat,
+    Mode, SFlag, major, makedev, minor, mkdirat, mknodat, umask,
 };
 use nix::unistd::symlinkat;
 use process::{Call, Error, Result};
 
 use crate::api::{Filesystem, inert};
-use crate::root::{Place, Root};
+use crate::root::{Place, Root, kind};
 
 /// Name, major and minor number: the "Default Devices" of the OCI runtime
 /// specification.
@@ -42,9 +41,7 @@ pub(crate) fn mount_dev(root: &Root) -> Result<Place> {
         options: &[("mode", "755"), ("size", "64k")],
     };
     let dev = root.mount(&filesystem, &root.directory("/dev")?)?;
-    for (name, major, minor) in NODES {
-        make_node(&dev, name, makedev(*major, *minor))?;
-    }
+    make_nodes(&dev)?;
     for (name, target) in LINKS {
         symlinkat(*target, &dev, *name)
             .call(format_args!("symlink({target:?}, \"/dev/{name}\")"))?;
@@ -58,17 +55,25 @@ pub(crate) fn mount_dev(root: &Root) -> Result<Place> {
     Ok(null)
 }
 
+/// The umask, by which the caller would cut their modes, is the command's again
+/// when they are made.
+fn make_nodes(dev: &Root) -> Result<()> {
+    let callers = umask(Mode::empty());
+    for (name, major, minor) in NODES {
+        make_node(dev, name, makedev(*major, *minor))?;
+    }
+    umask(callers);
+    Ok(())
+}
+
 /// Makes a device node, or, where that is forbidden, takes the host's.
 fn make_node(dev: &Root, name: &str, device: u64) -> Result<()> {
     let mode = Mode::from_bits_truncate(0o666);
     match mknodat(dev, name, SFlag::S_IFCHR, mode, device) {
         // A user namespace makes no devices, nor may some containers.
-        Err(Errno::EPERM) => return bind_node(dev, name, device),
-        result => result.call(format_args!("mknod(\"/dev/{name}\")"))?,
+        Err(Errno::EPERM) => bind_node(dev, name, device),
+        result => result.call(format_args!("mknod(\"/dev/{name}\")")),
     }
-    // The umask of the caller has cut the mode.
-    fchmodat(dev, name, mode, FchmodatFlags::FollowSymlink)
-        .call(format_args!("chmod(\"/dev/{name}\", 0666)"))
 }
 
 fn bind_node(dev: &Root, name: &str, device: u64) -> Result<()> {
@@ -80,8 +85,8 @@ fn bind_node(dev: &Root, name: &str, device: u64) -> Result<()> {
 
 /// Whatever its name is.
 fn must_be_device(place: &Place, device: u64) -> Result<()> {
-    let found = place.metadata()?;
-    match found.file_type().is_char_device() && found.rdev() == device {
+    let found = place.status()?;
+    match kind(&found) == SFlag::S_IFCHR && found.st_rdev == device {
         true => Ok(()),
         false => Err(Error::new(format_args!(
             "{:?} is not the device {}:{}",
@@ -93,9 +98,17 @@ fn must_be_device(place: &Place, device: u64) -> Result<()> {
     }
 }
 
+/// Makes a directory to mount on. In this new file system there is nothing yet
+/// that could have its name.
+fn make_directory(dev: &Root, name: &str) -> Result<Place> {
+    mkdirat(dev, name, Mode::from_bits_truncate(0o755))
+        .call(format_args!("mkdir(\"/dev/{name}\")"))?;
+    dev.open(Path::new(name))
+}
+
 /// Pseudo-terminals of the container's own, on `/dev/pts`: pts(4).
 fn mount_terminals(dev: &Root) -> Result<()> {
-    let at = dev.mount_point(Path::new("pts"), true)?;
+    let at = make_directory(dev, "pts")?;
     let mount = |options| {
         let kind = "devpts";
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
@@ -116,7 +129,7 @@ fn mount_shared_memory(dev: &Root) -> Result<()> {
         flags: inert(),
         options: &[("mode", "1777"), ("size", "64m")],
     };
-    let at = dev.mount_point(Path::new("shm"), true)?;
+    let at = make_directory(dev, "shm")?;
     dev.mount(&shm, &at).map(drop)
 }
 
@@ -124,6 +137,6 @@ fn mount_shared_memory(dev: &Root) -> Result<()> {
 fn mount_message_queues(dev: &Root) -> Result<()> {
     let kind = "mqueue";
     let queues = Filesystem { kind, flags: inert(), options: &[] };
-    let at = dev.mount_point(Path::new("mqueue"), true)?;
+    let at = make_directory(dev, "mqueue")?;
     dev.mount(&queues, &at).map(drop)
 }

@@ -1,15 +1,13 @@
 //! The new root directory, and the way to every place in it.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::mount::{MntFlags, MsFlags, umount2};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, mkdirat};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{chdir, fchdir, pivot_root};
 use process::{Call, Error, Hint, Result};
@@ -35,10 +33,8 @@ impl Place {
         Ok(Self { fd, path: path.into() })
     }
 
-    pub(crate) fn metadata(&self) -> Result<Metadata> {
-        let file = self.fd.try_clone().map(File::from);
-        file.and_then(|file| file.metadata())
-            .call(format_args!("fstat({:?})", self.path))
+    pub(crate) fn status(&self) -> Result<FileStat> {
+        fstat(self).call(format_args!("fstat({:?})", self.path))
     }
 
     fn is_read_only(&self) -> Result<bool> {
@@ -48,7 +44,7 @@ impl Place {
     }
 
     pub(crate) fn is_directory(&self) -> Result<bool> {
-        self.metadata().map(|found| found.is_dir())
+        self.status().map(|found| kind(&found) == SFlag::S_IFDIR)
     }
 }
 
@@ -121,8 +117,8 @@ impl Root {
 
     /// Whether this is the place, by whatever path it was found.
     pub(crate) fn is(&self, place: &Place) -> Result<bool> {
-        let (root, found) = (self.place.metadata()?, place.metadata()?);
-        Ok((root.dev(), root.ino()) == (found.dev(), found.ino()))
+        let (root, found) = (self.place.status()?, place.status()?);
+        Ok((root.st_dev, root.st_ino) == (found.st_dev, found.st_ino))
     }
 
     /// Opens a path as a process inside would: `/`, `..` and symbolic links
@@ -239,6 +235,11 @@ impl Root {
             .call("umount2(\".\", MNT_DETACH)")?;
         chdir("/").call("chdir(\"/\")")
     }
+}
+
+/// Directory, character device, and so on: inode(7).
+pub(crate) fn kind(status: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT
 }
 
 fn make_in(
