@@ -32,4 +32,4 @@ pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use inside::{mount_and_make_devices, unshare};
 pub use kill::{freeze, thaw};
 pub use options::GroupOptions;
-pub use sweep::{all_groups, sweep_all};
+pub use sweep::{all_groups, leftovers, remove_leftover};

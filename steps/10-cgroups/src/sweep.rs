@@ -16,22 +16,25 @@ use crate::kill::{children, remove};
 
 /// Removes what is left directly below `parent`.
 pub(crate) fn sweep(parent: &Path) -> Result<()> {
-    for group in children(parent).into_iter().filter(|path| is_ours(path)) {
-        sweep_one(&group)?;
-    }
-    Ok(())
+    let mut groups = children(parent).into_iter().filter(|p| is_ours(p));
+    groups.try_for_each(|group| remove_leftover(&group))
 }
 
-/// Removes all that is left on this machine; gives what it was. With
-/// `dry_run` it only looks.
-pub fn sweep_all(dry_run: bool) -> Result<Vec<PathBuf>> {
+/// Removes a group, unless it is in use.
+pub fn remove_leftover(group: &Path) -> Result<()> {
+    match try_lock(group)? {
+        Some(_lock) => remove(group),
+        None => Ok(()),
+    }
+}
+
+/// The groups of the kit that nobody uses.
+pub fn leftovers() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for group in all_groups()? {
-        let Some(_lock) = try_lock(&group)? else { continue };
-        if !dry_run {
-            remove(&group)?;
+        if try_lock(&group)?.is_some() {
+            found.push(group);
         }
-        found.push(group);
     }
     Ok(found)
 }
@@ -51,13 +54,6 @@ fn search(directory: &Path, found: &mut Vec<PathBuf>) {
             true => found.push(child),
             false => search(&child, found),
         }
-    }
-}
-
-fn sweep_one(group: &Path) -> Result<()> {
-    match try_lock(group)? {
-        Some(_lock) => remove(group),
-        None => Ok(()),
     }
 }
 
