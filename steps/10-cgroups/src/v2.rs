@@ -59,7 +59,9 @@ const CONTROLLERS: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 /// processes").
 pub(crate) fn hand_on(group: &Path) -> Result<()> {
     let file = group.join("cgroup.controllers");
-    let has = fs::read_to_string(&file).call(format_args!("read({file:?})"))?;
+    let has = fs::read_to_string(&file)
+        .call(format_args!("read({file:?})"))
+        .hint(Errno::ENOENT, "--cgroup-parent names a group that is there")?;
     let file = group.join("cgroup.subtree_control");
     let is = fs::read_to_string(&file).call(format_args!("read({file:?})"))?;
     let among = |list: &str, name| list.split_whitespace().any(|w| w == name);
