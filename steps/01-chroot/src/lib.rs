@@ -26,7 +26,8 @@ pub fn enter(root: &Path) -> Result<()> {
         .hint(
             Errno::EPERM,
             "it takes root (CAP_SYS_CHROOT): run it with sudo, or as root of \
-             a user namespace, which `unshare --map-root-user` makes",
+             a user namespace, which `unshare --map-root-user` makes; the \
+             first step that needs no root is 07-user",
         )?;
     // chroot(2) leaves the working directory where it was, which is outside:
     // the command would begin its life with a way out.

@@ -88,7 +88,7 @@ fn clone(
             Errno::EPERM,
             "new namespaces take root (CAP_SYS_ADMIN): run it with sudo, or \
              as root of a user namespace, which `unshare --map-root-user` \
-             makes",
+             makes; 07-user is the first step that needs no root",
         )
         .hint(
             Errno::ENOSPC,

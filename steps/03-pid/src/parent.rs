@@ -1,6 +1,6 @@
 //! The process outside, as the one inside knows it: by a pidfd.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -29,6 +29,13 @@ impl Parent {
         let mut events = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         let count = poll(&mut events, PollTimeout::ZERO).call("poll(pidfd)")?;
         Ok(count > 0)
+    }
+}
+
+/// To wait for its end, and for something else too: poll(2).
+impl AsFd for Parent {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -12,9 +12,9 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::mount::MsFlags;
-use process::Result;
+use process::{Call, Result};
 
-use crate::root::Place;
+use crate::root::{Place, Source};
 
 /// A file system to be made.
 pub(crate) struct Filesystem<'a> {
@@ -75,6 +75,28 @@ impl Api {
             Self::New => new::bind(from, at, flags),
             Self::Old => old::bind(from, at, flags),
         }
+    }
+
+    /// The same with what may be in no table yet.
+    pub(crate) fn attach(
+        self,
+        from: &Source,
+        at: &Place,
+        flags: MsFlags,
+    ) -> Result<OwnedFd> {
+        match from {
+            Source::Here(place) => self.bind(place, at, flags),
+            Source::Detached(tree) => {
+                let tree = tree.fd.try_clone().call("dup()")?;
+                new::finish(tree, at, flags)
+            }
+        }
+    }
+
+    /// Copies what is there, and all that is mounted below it, out of the
+    /// mount table. The old call has no such thing.
+    pub(crate) fn detach(place: &Place) -> Result<OwnedFd> {
+        new::detach(place)
     }
 
     /// Makes this one mount, and none below it, read-only or writable.

@@ -34,8 +34,9 @@ pub(crate) fn mount_proc(root: &Root) -> Result<Root> {
     let proc = Filesystem { kind: "proc", flags: inert(), options: &[] };
     root.mount(&proc, &root.directory("/proc")?).hint(
         Errno::EPERM,
-        "in a user namespace the pid namespace must be its own, and a \
-             /proc be there of which nothing is covered: mount_namespaces(7)",
+        "in a user namespace the pid namespace must be its own, and a /proc \
+         be there of which nothing is covered, or the new one would show it: \
+         mount_namespaces(7). Start the outer container with --unmasked",
     )
 }
 
@@ -43,11 +44,17 @@ pub(crate) fn mount_proc(root: &Root) -> Result<Root> {
 pub(crate) fn mount_sys(root: &Root) -> Result<Root> {
     let flags = inert() | MsFlags::MS_RDONLY;
     let sys = Filesystem { kind: "sysfs", flags, options: &[] };
-    root.mount(&sys, &root.directory("/sys")?).hint(
-        Errno::EPERM,
-        "in a user namespace the network namespace must be its own, \
-             since /sys shows the network: user_namespaces(7)",
-    )
+    let at = root.directory("/sys")?;
+    match root.mount(&sys, &at) {
+        // In a user namespace it takes a network namespace that belongs to
+        // it, since /sys shows a network. Who has the caller's network has
+        // the caller's /sys too, as in rootless podman(1).
+        Err(error) if error.errno() == Some(Errno::EPERM) => {
+            let hosts = Place::on_host(Path::new("/sys"))?;
+            root.bind(&hosts, &at, flags)
+        }
+        result => result,
+    }
 }
 
 /// Covers what is to be masked, and makes read-only what is to be read only.

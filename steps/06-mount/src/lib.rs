@@ -16,32 +16,33 @@ mod dev;
 mod kernel;
 mod options;
 mod root;
-
-use std::path::Path;
+mod sources;
 
 use nix::mount::{MsFlags, mount};
 use process::{Call, Result};
 
 pub use options::MountOptions;
+pub use sources::Sources;
 
 use root::Root;
 
-/// Makes `rootfs` the root directory, with a mount table of its own, and with
-/// `/proc`, `/sys` and `/dev`. Nothing else of the host's files is left but
-/// the volumes.
+/// Makes the root file system the root directory, with a mount table of its
+/// own, and with `/proc`, `/sys` and `/dev`. Nothing else of the host's files is
+/// left but the volumes.
 ///
 /// Call it in a new mount namespace, as process 1 of a new pid namespace, and
 /// in the IPC namespace whose message queues are to be seen.
-pub fn enter(rootfs: &Path, options: &MountOptions) -> Result<()> {
+pub fn enter(sources: Sources, options: &MountOptions) -> Result<()> {
     make_private()?;
-    // Opened first: behind this line the path may lead into the container.
-    let additions = options.open()?;
-    let root = Root::attach(rootfs, options.read_only)?;
+    let additions = options.additions(sources.volumes);
+    let root = Root::attach(sources.rootfs, options.read_only)?;
 
     let proc = kernel::mount_proc(&root)?;
     let sys = kernel::mount_sys(&root)?;
     let null = dev::mount_dev(&root)?;
-    kernel::protect(&proc, &sys, &null)?;
+    if !options.unmasked {
+        kernel::protect(&proc, &sys, &null)?;
+    }
     for addition in additions {
         addition.mount(&root)?;
     }

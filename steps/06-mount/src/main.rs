@@ -47,12 +47,14 @@ fn run(options: &Options) -> Result<u8> {
 /// In the new process: leave the host's files behind, become the command.
 fn child(options: &Options, parent: pid::Parent) -> Result<Infallible> {
     let environment = options.environment.environment(Path::new("/root"));
+    let Options { rootfs, mounts, .. } = options;
 
     pid::die_with(parent)?;
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    mount::enter(&options.rootfs, &options.mounts)?;
+    let sources = mount::Sources::open(rootfs, mounts)?; // by the host's paths
+    mount::enter(sources, mounts)?;
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

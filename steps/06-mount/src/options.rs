@@ -11,7 +11,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use process::{Call, Error, Hint, Result};
 
 use crate::api::{Filesystem, inert};
-use crate::root::{Place, Root};
+use crate::root::{Place, Root, Source};
 
 /// What the container has beside its root file system.
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,10 @@ pub struct MountOptions {
     /// Make the root file system read-only; volumes are as they say
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Cover nothing in /proc and /sys, so that in a user namespace another
+    /// container can be made inside
+    #[arg(long)]
+    pub(crate) unmasked: bool,
 }
 
 /// `HOST:INSIDE[:ro]`.
@@ -136,42 +140,45 @@ pub(crate) struct Addition<'a> {
 }
 
 enum What<'a> {
-    Volume(Place, MsFlags),
+    Volume(Source, MsFlags),
     Tmpfs(&'a Tmpfs),
 }
 
 impl MountOptions {
-    /// Opens the volumes, by paths of the host. Gives all that is to be
-    /// mounted, the shallow before the deep, as docker(1) does: `/a` would
-    /// hide a `/a/b` that was there first.
-    pub(crate) fn open(&self) -> Result<Vec<Addition<'_>>> {
-        let volumes = self.volumes.iter().map(Volume::open);
-        let tmpfs = self.tmpfs.iter().map(|tmpfs| {
-            Ok(Addition { inside: &tmpfs.inside, what: What::Tmpfs(tmpfs) })
-        });
-        let mut all = tmpfs.chain(volumes).collect::<Result<Vec<_>>>()?;
-        all.sort_by_key(|addition| addition.inside.components().count());
-        Ok(all)
+    /// Where the volumes are on the host.
+    pub(crate) fn volumes(&self) -> impl Iterator<Item = &Path> {
+        self.volumes.iter().map(|volume| volume.host.as_path())
     }
-}
 
-impl Volume {
-    fn open(&self) -> Result<Addition<'_>> {
-        let place = Place::on_host(&self.host).hint(
-            Errno::ENOENT,
-            "there is no such file on the host; a volume is not made",
-        )?;
-        let what = What::Volume(place, self.flags);
-        Ok(Addition { inside: &self.inside, what })
+    /// Where the volumes are to be inside, in the same order.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        self.volumes.iter().map(|volume| volume.inside.as_path())
+    }
+
+    /// All that is to be mounted, the shallow before the deep, as docker(1)
+    /// does: `/a` would hide a `/a/b` that was there first.
+    pub(crate) fn additions(&self, sources: Vec<Source>) -> Vec<Addition<'_>> {
+        let volumes = self.volumes.iter().zip(sources);
+        let volumes = volumes.map(|(volume, source)| Addition {
+            inside: &volume.inside,
+            what: What::Volume(source, volume.flags),
+        });
+        let tmpfs = self.tmpfs.iter().map(|tmpfs| Addition {
+            inside: &tmpfs.inside,
+            what: What::Tmpfs(tmpfs),
+        });
+        let mut all: Vec<_> = tmpfs.chain(volumes).collect();
+        all.sort_by_key(|addition| addition.inside.components().count());
+        all
     }
 }
 
 impl Addition<'_> {
     pub(crate) fn mount(&self, root: &Root) -> Result<()> {
         match &self.what {
-            What::Volume(place, flags) => {
-                let at = self.at(root, place.is_directory()?)?;
-                root.api.bind(place, &at, *flags).map(drop)
+            What::Volume(source, flags) => {
+                let at = self.at(root, source.place().is_directory()?)?;
+                root.api.attach(source, &at, *flags).map(drop)
             }
             What::Tmpfs(Tmpfs { flags, options, .. }) => {
                 let options: Vec<_> =

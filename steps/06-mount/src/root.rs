@@ -60,6 +60,21 @@ impl AsFd for Place {
     }
 }
 
+/// What is to be mounted.
+pub(crate) enum Source {
+    /// Something that is in the mount table, and will be there twice.
+    Here(Place),
+    /// A copy that is in no table yet: open_tree(2).
+    Detached(Place),
+}
+
+impl Source {
+    pub(crate) fn place(&self) -> &Place {
+        let (Self::Here(place) | Self::Detached(place)) = self;
+        place
+    }
+}
+
 /// The root of a mount, from which paths are resolved: none leads out of it.
 /// It is the root file system, not yet the root directory, or a file system
 /// that has been mounted there.
@@ -69,15 +84,13 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Mounts the directory on itself: the root directory of a mount
-    /// namespace must be the root of a mount.
-    pub(crate) fn attach(rootfs: &Path, read_only: bool) -> Result<Self> {
-        let place = Place::on_host(rootfs).hint(
-            Errno::ENOENT,
-            "`cargo workshop setup` makes root file systems",
-        )?;
+    /// Makes the directory the root of a mount, as the root directory of a
+    /// mount namespace must be: by a mount on itself, or, if it comes without
+    /// a path, on the old root directory.
+    pub(crate) fn attach(rootfs: Source, read_only: bool) -> Result<Self> {
+        let place = rootfs.place();
         if !place.is_directory()? {
-            let call = format_args!("open({rootfs:?}, O_DIRECTORY)");
+            let call = format_args!("open({:?}, O_DIRECTORY)", place.path);
             return Err(Error::of_call(call, Errno::ENOTDIR)
                 .with_hint("the new root must be a directory"));
         }
@@ -90,8 +103,15 @@ impl Root {
             false => MsFlags::empty(),
         };
         let was_writable = !place.is_read_only()?;
-        let fd = api.bind(&place, &place, flags)?;
-        let root = Self { place: Place { fd, ..place }, api };
+        let path = place.path.clone();
+        let fd = match &rootfs {
+            Source::Here(place) => api.bind(place, place, flags)?,
+            Source::Detached(_) => {
+                let old_root = Place::on_host(Path::new("/"))?;
+                api.attach(&rootfs, &old_root, flags)?
+            }
+        };
+        let root = Self { place: Place { fd, path }, api };
         if read_only && was_writable {
             api.set_read_only(&root.place, false)?;
         }
@@ -106,6 +126,18 @@ impl Root {
         at: &Place,
     ) -> Result<Self> {
         let fd = self.api.mount(filesystem, at)?;
+        let place = Place { fd, path: at.path.clone() };
+        Ok(Self { place, api: self.api })
+    }
+
+    /// Mounts what the host has there, with all that is mounted below.
+    pub(crate) fn bind(
+        &self,
+        from: &Place,
+        at: &Place,
+        flags: MsFlags,
+    ) -> Result<Self> {
+        let fd = self.api.bind(from, at, flags)?;
         let place = Place { fd, path: at.path.clone() };
         Ok(Self { place, api: self.api })
     }

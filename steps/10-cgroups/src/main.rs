@@ -64,6 +64,7 @@ fn child(
     parent: pid::Parent,
 ) -> Result<Infallible> {
     let environment = options.environment.environment(Path::new("/root"));
+    let Options { rootfs, mounts, .. } = options;
 
     pid::die_with(parent)?; // before it waits, perhaps for the dead
     gate.wait()?; // from here on, all that it takes is counted
@@ -71,7 +72,8 @@ fn child(
     cgroups::unshare()?; // in its group, which becomes the top of what it sees
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    mount::enter(&options.rootfs, &options.mounts)?;
+    let sources = mount::Sources::open(rootfs, mounts)?; // by the host's paths
+    mount::enter(sources, mounts)?;
     cgroups::mount_and_make_devices(&options.group)?; // in the new /sys, /dev
 
     pid::run(&options.init, || process::exec(&options.command, &environment))

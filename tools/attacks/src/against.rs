@@ -32,7 +32,8 @@ pub struct AgainstOptions {
     /// The attacks; all, if none is named
     #[arg(value_name = "NAME", value_parser = crate::find)]
     attacks: Vec<&'static Attack>,
-    /// The step, and all that comes before the command it runs
+    /// The step, and all that comes before the command it runs; where
+    /// `{volume}` stands, it gets the planted volume, as HOST:INSIDE
     #[arg(last = true, required = true, value_name = "STEP")]
     step: Vec<OsString>,
 }
@@ -55,7 +56,7 @@ pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
             {
                 return Ok(untried.clone());
             }
-            let mut step = command(options, attack, &canary, &signals);
+            let mut step = command(options, attack, &canary, &signals)?;
             let claim = claim(attack, &canary, &mut step, &signals)?;
             let seen = canary.witness()?;
             Ok(judge(attack, claim, &seen, &canary.secret))
@@ -78,8 +79,12 @@ fn command(
     attack: &Attack,
     canary: &Canary,
     signals: &HeldSignals,
-) -> Command {
-    let mut words = options.step.iter();
+) -> Result<Command> {
+    let volume = OsString::from(canary.volume()?);
+    let mut words = options.step.iter().map(|word| match word {
+        word if word == "{volume}" => &volume,
+        word => word,
+    });
     let mut command = Command::new(words.next().unwrap_or(&OsString::new()));
     command
         .args(words)
@@ -93,7 +98,7 @@ fn command(
     unsafe {
         command.pre_exec(move || before.thread_set_mask().map_err(Into::into))
     };
-    command
+    Ok(command)
 }
 
 /// PATH, and the directory of this program, where a step without a root

@@ -15,7 +15,9 @@ use crate::keeper::{Keeper, Settings};
 use crate::loop_device::LoopDevice;
 use crate::outcome::{Outcome, Report};
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
-use crate::{devices, handles, host, ipc, kernel, mounts, network, users};
+use crate::{
+    devices, handles, host, ipc, kernel, mounts, network, users, volume,
+};
 
 /// "nobody", whom nothing belongs to.
 const NOBODY: (u32, u32) = (65534, 65534);
@@ -61,6 +63,7 @@ pub struct Canary {
     host_name: OsString,
     keeper: Keeper,
     _disk: Option<LoopDevice>,
+    volume: Directory,
     _inside: Directory,
     _outside: Directory,
 }
@@ -75,6 +78,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
 
     let outside = plant_outside(&id, &secret, &mut spec)?;
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
+    let volume = volume::plant(&inside.path)?;
     let (disk, unplanted) =
         plant_optional(&secret, options, &outside, &inside, &mut spec)?;
     // Last: nobody may put a symbolic link where we are about to write.
@@ -89,6 +93,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
         host_name,
         keeper,
         _disk: disk,
+        volume,
         _inside: inside,
         _outside: outside,
     })
@@ -207,6 +212,13 @@ fn plant_process(
 }
 
 impl Canary {
+    /// The planted volume for a step that has volumes, `HOST:INSIDE`.
+    pub(crate) fn volume(&self) -> Result<String> {
+        let inside: PathBuf = self.spec.get("inside")?;
+        let inside = inside.join(volume::NAME);
+        Ok(format!("{}:{}", self.volume.path.display(), inside.display()))
+    }
+
     /// Looks what has happened to the host since the last time, and undoes
     /// it.
     pub fn witness(&mut self) -> Result<Vec<Sighting>> {
@@ -217,11 +229,15 @@ impl Canary {
         let signal = self.keeper.was_signalled().map(|arrived| {
             arrived.then(|| "the canary process received SIGUSR1".into())
         });
+        let written = volume::was_written(&self.volume.path);
+        let program = volume::has_program(&self.volume.path);
         let mut seen = Vec::new();
         for (attack, evidence) in [
             ("rename-host", name?),
             ("leave-mount", mounts?),
             ("signal-process", signal?),
+            ("write-volume", written?),
+            ("plant-set-uid", program?),
         ] {
             seen.extend(evidence.map(|evidence| Sighting { attack, evidence }));
         }

@@ -30,6 +30,7 @@ mod processes;
 mod signals;
 mod spec;
 mod users;
+mod volume;
 
 use process::Result;
 use serde::Serialize;
@@ -100,6 +101,10 @@ pub const ATTACKS: &[Attack] = {
             "make a device node of a disk of the host and read it"),
         attack("set-uid", Comparison, users::set_uid,
             "become root by a set-user-ID program"),
+        attack("write-volume", Witness, volume::write_volume,
+            "write to a file of root's that host and sandbox share"),
+        attack("plant-set-uid", Witness, volume::plant_set_uid,
+            "leave a set-user-ID program of root's for the host's users"),
         attack("list-processes", Comparison, processes::list,
             "learn that a process of the host exists"),
         attack("signal-process", Witness, processes::signal,

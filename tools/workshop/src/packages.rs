@@ -127,6 +127,13 @@ const GUEST_NEEDS: &[Need] = &[
         packages: ["kmod"; 5],
     },
     Need {
+        programs: &["newuidmap", "newgidmap"],
+        substitute: None,
+        purpose: "tests there map ids as an ordinary user",
+        only_for_users: false,
+        packages: ["uidmap"; 5],
+    },
+    Need {
         programs: &["xz"],
         substitute: None,
         purpose: "modules are compressed with it",
@@ -144,6 +151,33 @@ const SHARE_NEEDS: &[Need] = &[Need {
     only_for_users: false,
     packages: ["virtiofsd"; 5],
 }];
+
+/// What the lane of Vagrant needs, beside what guests do.
+const VAGRANT_NEEDS: &[Need] = &[
+    Need {
+        programs: &["vagrant", "libvirtd", "virsh", "dnsmasq"],
+        substitute: None,
+        purpose: "the Vagrantfile is tried with it",
+        only_for_users: false,
+        packages: ["vagrant vagrant-libvirt libvirt-daemon-system \
+                    libvirt-clients dnsmasq-base iptables";
+            5],
+    },
+    Need {
+        programs: &["mmdebstrap", "extlinux", "sfdisk", "qemu-img"],
+        substitute: None,
+        purpose: "a box is made with it",
+        only_for_users: false,
+        packages: ["mmdebstrap extlinux syslinux-common fdisk qemu-utils"; 5],
+    },
+    Need {
+        programs: &["ssh", "rsync", "strip"],
+        substitute: None,
+        purpose: "files go into virtual machines with it",
+        only_for_users: false,
+        packages: ["openssh-client rsync binutils"; 5],
+    },
+];
 
 impl Need {
     fn is_met(&self, has: impl Fn(&str) -> bool, is_root: bool) -> bool {
@@ -241,6 +275,12 @@ pub fn ensure_for_guests() -> Result<()> {
     }
     ensure_for(GUEST_NEEDS)?;
     ensure_for(SHARE_NEEDS)
+}
+
+/// The same for the virtual machines of the Vagrantfile.
+pub fn ensure_for_vagrant() -> Result<()> {
+    ensure_for_guests()?;
+    ensure_for(VAGRANT_NEEDS)
 }
 
 fn ensure_for(needs: &'static [Need]) -> Result<()> {

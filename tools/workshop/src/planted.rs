@@ -70,12 +70,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     setup::ensure()?;
     let mut missed = 0;
-    for bug in &bugs {
+    for (index, bug) in bugs.iter().enumerate() {
         let survivors = plant(bug)?;
+        let name = format!("[{}/{}] {}", index + 1, bugs.len(), bug.name());
         match survivors.as_slice() {
-            [] => println!("caught  {}", bug.name()),
+            [] => println!("caught  {name}"),
             tests => {
-                println!("MISSED  {}: passed {tests:?}", bug.name());
+                println!("MISSED  {name}: passed {tests:?}");
                 missed += 1;
             }
         }
@@ -118,14 +119,24 @@ fn plant(bug: &Bug) -> Result<Vec<String>> {
         .output()
         .call("execve(\"git\")")?;
     must_succeed(&patch, format_args!("git apply {:?}", bug.path))?;
-    let build = cargo(&copy, &["build", "--quiet"]).output();
-    must_succeed(&build.call("execve(\"cargo\")")?, "cargo build of the bug")?;
+    let mut build = cargo(&copy, &["build", "--quiet"]);
+    for program in programs(bug.step) {
+        build.args(["--bin", program]);
+    }
+    let build = build.output().call("execve(\"cargo\")")?;
+    must_succeed(&build, "cargo build of the bug")?;
 
     let report = test(&copy, bug)?;
     let failed = |test: &&String| {
         report.lines().any(|line| line == format!("test {test} ... FAILED"))
     };
     Ok(bug.caught_by.iter().filter(|test| !failed(test)).cloned().collect())
+}
+
+/// What the tests of a step start. Nothing else has to be built for each bug.
+fn programs(step: &'static Step) -> impl Iterator<Item = &'static str> {
+    let steps = [Some(step), step.base()].into_iter().flatten();
+    steps.map(|step| step.name).chain(["attacks", "liar", "probe"])
 }
 
 /// What the test harness prints about the tests that are to notice.
@@ -159,6 +170,7 @@ fn cargo(copy: &Path, arguments: &[&str]) -> Command {
     cargo
         .args(arguments)
         .env("CARGO_TARGET_DIR", copy.with_file_name("planted-build"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "none") // Nobody debugs these.
         .current_dir(copy);
     cargo
 }

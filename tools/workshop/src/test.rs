@@ -4,14 +4,17 @@ mod guests;
 pub mod inside;
 mod lane;
 mod log;
+mod plant;
 mod programs;
 mod record;
 mod report;
 mod too_old;
+mod union;
+mod vagrant;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use process::{Call, Result};
 
@@ -33,12 +36,24 @@ pub struct Options {
     /// There, only the tests of steps, and of these not the slowest
     #[arg(long, requires = "kernel")]
     quick: bool,
+    /// There, let something go wrong, which must be seen
+    #[arg(long, requires = "kernel", conflicts_with = "record")]
+    plant: Option<plant::Plant>,
     /// Write the numbers down in the table of the book
     #[arg(long, conflicts_with_all = ["quick", "step"])]
     record: bool,
     /// Show that two virtual machines reach each other
     #[arg(long, conflicts_with_all = ["step", "kernel"])]
     two_guests: bool,
+    /// In the virtual machines of the Vagrantfile, which are made for it
+    #[arg(long, conflicts_with_all = ["kernel", "two_guests"])]
+    vagrant: bool,
+    /// Only if what makes them has changed since the last run that passed
+    #[arg(long, requires = "vagrant")]
+    if_changed: bool,
+    /// Only ask whether each test that was skipped somewhere ran elsewhere
+    #[arg(long, exclusive = true)]
+    union: bool,
 }
 
 impl Options {
@@ -58,6 +73,8 @@ impl Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     match options {
         Options { two_guests: true, .. } => guests::ping(),
+        Options { union: true, .. } => union::check(),
+        Options { vagrant: true, .. } => vagrant::run(options),
         Options { kernel, .. } if !kernel.is_empty() => guests::run(options),
         Options { record: true, .. } => guests::record_machine(options),
         _ => run_cargo(&options.selection()?),
@@ -70,25 +87,29 @@ fn run_cargo(selection: &[String]) -> Result<ExitCode> {
 
     let skips = repository::top().join("target/skipped-tests");
     fs::write(&skips, "").call(format_args!("open({skips:?})"))?;
+    // Which program's results these are, cargo says on its standard error.
+    let (output, input) = std::io::pipe().call("pipe()")?;
     let mut cargo = Command::new("cargo")
         .args(["test", "--no-fail-fast"])
         .args(selection)
         .env("WORKSHOP_SKIPS", &skips)
-        .stdout(Stdio::piped())
+        .stdout(input.try_clone().call("dup(pipe)")?)
+        .stderr(input)
         .spawn()
         .call("execve(\"cargo\")")?;
     let mut counts = Counts::default();
-    if let Some(output) = cargo.stdout.take() {
-        for line in BufReader::new(output).lines() {
-            let line = line.call("read(cargo)")?;
-            counts.add(&line);
-            println!("{line}");
-        }
+    let mut machine = union::Machine::new(&skips);
+    for line in BufReader::new(output).lines() {
+        let line = line.call("read(cargo)")?;
+        counts.add(&line);
+        machine.add(&line);
+        println!("{line}");
     }
     let status = cargo.wait().call("wait(cargo)")?;
     counts.summarise(
         &fs::read_to_string(&skips).call(format_args!("open({skips:?})"))?,
     );
+    union::note("machine", &machine.report())?;
     Ok(ExitCode::from(u8::from(!status.success())))
 }
 

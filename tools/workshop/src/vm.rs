@@ -13,5 +13,5 @@ pub mod pair;
 mod watch;
 
 pub(crate) use guest::{Guest, Job};
-pub(crate) use kernels::script;
-pub(crate) use watch::lines;
+pub(crate) use kernels::{directory, script};
+pub(crate) use watch::{SILENCE, lines, lines_within};

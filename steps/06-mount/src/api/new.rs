@@ -69,7 +69,43 @@ pub(super) fn bind(
     at: &Place,
     flags: MsFlags,
 ) -> Result<OwnedFd> {
-    let tree = open_tree(
+    finish(copy(from)?, at, flags)
+}
+
+/// Gives a copied tree its flags, and mounts it.
+pub(super) fn finish(
+    tree: OwnedFd,
+    at: &Place,
+    flags: MsFlags,
+) -> Result<OwnedFd> {
+    if !flags.is_empty() {
+        // While the tree is nowhere: at no moment is it there and writable.
+        let flags = attributes(flags).bits().into();
+        set_attributes(tree.as_fd(), flags, 0, libc::AT_RECURSIVE)?;
+    }
+    attach(&tree, at)?;
+    Ok(tree)
+}
+
+/// Copies a tree of mounts, to be mounted in another namespace. A copy of a
+/// shared mount is one more peer, wherever it is mounted: it passes on to the
+/// host what is mounted on it, unless it is made private.
+pub(super) fn detach(from: &Place) -> Result<OwnedFd> {
+    let tree = copy(from)?;
+    let private = libc::mount_attr {
+        attr_set: 0,
+        attr_clr: 0,
+        propagation: libc::MS_PRIVATE,
+        userns_fd: 0,
+    };
+    let recursive = libc::AT_RECURSIVE;
+    set(tree.as_fd(), &private, recursive)
+        .call("mount_setattr(MS_PRIVATE, AT_RECURSIVE)")?;
+    Ok(tree)
+}
+
+fn copy(from: &Place) -> Result<OwnedFd> {
+    open_tree(
         from,
         "",
         OpenTreeFlags::OPEN_TREE_CLONE
@@ -81,14 +117,7 @@ pub(super) fn bind(
     .call(format_args!(
         "open_tree({:?}, OPEN_TREE_CLONE | AT_RECURSIVE)",
         from.path
-    ))?;
-    if !flags.is_empty() {
-        // While the tree is nowhere: at no moment is it there and writable.
-        let flags = attributes(flags).bits().into();
-        set_attributes(tree.as_fd(), flags, 0, libc::AT_RECURSIVE)?;
-    }
-    attach(&tree, at)?;
-    Ok(tree)
+    ))
 }
 
 pub(super) fn set_read_only(mount: &Place, is: bool) -> Result<()> {
@@ -107,16 +136,27 @@ fn attributes(flags: MsFlags) -> MountAttrFlags {
 /// mount_setattr(2), Linux 5.12. mount(2) can change one mount only.
 fn set_attributes(
     mount: BorrowedFd,
-    set: u64,
+    set_flags: u64,
     clear: u64,
     how_far: libc::c_int,
 ) -> Result<()> {
     let attributes = libc::mount_attr {
-        attr_set: set,
+        attr_set: set_flags,
         attr_clr: clear,
         propagation: 0,
         userns_fd: 0,
     };
+    set(mount, &attributes, how_far).call(format_args!(
+        "mount_setattr(set {set_flags:#x}, clear {clear:#x}, {})",
+        if how_far == 0 { "0" } else { "AT_RECURSIVE" }
+    ))
+}
+
+fn set(
+    mount: BorrowedFd,
+    attributes: &libc::mount_attr,
+    how_far: libc::c_int,
+) -> nix::Result<()> {
     // SAFETY: the kernel reads as many bytes of the structure as it is told.
     let result = unsafe {
         libc::syscall(
@@ -124,14 +164,11 @@ fn set_attributes(
             mount.as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH | how_far,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<libc::mount_attr>(),
         )
     };
-    Errno::result(result).map(drop).call(format_args!(
-        "mount_setattr(set {set:#x}, clear {clear:#x}, {})",
-        if how_far == 0 { "0" } else { "AT_RECURSIVE" }
-    ))
+    Errno::result(result).map(drop)
 }
 
 /// Puts a mount that is nowhere into the tree: from now on it is seen.

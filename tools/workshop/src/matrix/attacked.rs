@@ -19,7 +19,11 @@ pub fn attacks(step: &Step) -> Result<Column> {
         command.arg("--rootfs").arg(&rootfs);
     }
     command.arg("--").arg(programs.join(step.name));
-    command.args(step.arguments(&step.options_on(&host), &rootfs, &[]));
+    let mut options = step.options_on(&host);
+    if step.lineage().iter().any(|step| step.name == "06-mount") {
+        options.extend(["--volume", "{volume}"]);
+    }
+    command.args(step.arguments(&options, &rootfs, &[]));
     let output = command.output().call("execve(\"nsenter\")")?;
     let reports: Vec<attacks::Report> = serde_json::from_slice(&output.stdout)
         .map_err(|_| {

@@ -8,7 +8,7 @@ use process::{Error, Result};
 
 use super::lane::{Lane, Run};
 use super::programs::Program;
-use super::{Options, programs, record, too_old};
+use super::{Options, programs, record, too_old, union};
 use crate::vm::kernels::{KERNELS, Kernel};
 use crate::vm::{pair, script};
 use crate::{packages, setup};
@@ -25,6 +25,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let mut programs = programs::build(&options.selection()?)?;
     if options.quick {
         programs = programs::quick(programs);
+    }
+    if let Some(plant) = options.plant {
+        return plant.run(&lanes, &programs);
     }
     let passes = |lane| passes(lane, &programs, options.record);
     Ok(ExitCode::from(u8::from(!all_pass(lanes, passes))))
@@ -85,6 +88,7 @@ fn attempt(lane: Lane, programs: &[Program], recorded: bool) -> Result<bool> {
     }
     let run = lane.run(programs)?;
     summarise(&run);
+    union::note(&run.lane.name(), &run.report)?;
     if recorded {
         record::add(&run, programs)?;
     }
@@ -101,7 +105,7 @@ fn too_old(kernel: &Kernel) -> Result<bool> {
     Ok(problems.is_empty())
 }
 
-fn summarise(run: &Run) {
+pub(super) fn summarise(run: &Run) {
     let programs = &run.report.programs;
     let mut text = format!("\n----- {}\n", run.lane.name());
     for (fact, value) in &run.report.facts {

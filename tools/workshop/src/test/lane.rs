@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use process::{Call, Result};
 
@@ -11,15 +12,18 @@ use super::inside::Job as Programs;
 use super::log::Log;
 use super::programs::Program;
 use super::report::Report;
+use super::vagrant;
 use crate::repository;
 use crate::vm::kernels::Kernel;
-use crate::vm::{Guest, Job};
+use crate::vm::{Guest, Job, SILENCE};
 
 /// Where the tests run.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lane {
     /// On the machine itself.
     Machine,
+    /// In a machine of Vagrant's, which is made and destroyed.
+    Vagrant,
     /// In a guest.
     Guest {
         kernel: &'static Kernel,
@@ -45,11 +49,15 @@ const FAULTS: &[&str] =
 /// A guest that gets too little of the machine's time is not at fault.
 const NO_FAULT: &str = "soft lockup";
 
+/// What is to be done in the job's directory.
+pub(super) const RUN: &str = "./workshop run-tests programs\n";
+
 impl Lane {
     /// `6.1`, `6.1-systemd` or `machine`.
     pub(super) fn name(self) -> String {
         match self {
             Self::Machine => "machine".into(),
+            Self::Vagrant => "vagrant".into(),
             Self::Guest { kernel, systemd: false } => kernel.version.into(),
             Self::Guest { kernel, systemd: true } => {
                 format!("{}-systemd", kernel.version)
@@ -60,7 +68,7 @@ impl Lane {
     /// Whether it is a failure if the tests can't run there.
     pub(super) fn is_must(self) -> bool {
         match self {
-            Self::Machine => true,
+            Self::Machine | Self::Vagrant => true,
             Self::Guest { kernel, .. } => kernel.is_must,
         }
     }
@@ -69,23 +77,37 @@ impl Lane {
     pub(super) fn prepare(self) -> Result<()> {
         match self {
             Self::Machine => Ok(()),
+            Self::Vagrant => vagrant::ensure_box(),
             Self::Guest { kernel, .. } => kernel.ensure().map(drop),
         }
     }
 
     /// Runs the programs, and says how it goes.
     pub(super) fn run(self, programs: &[Program]) -> Result<Run> {
-        let script =
-            "#!/bin/sh\ncd \"${0%/*}\" && ./workshop run-tests programs\n";
-        let job = Job::new(&self.name(), script)?;
+        self.run_by(RUN, SILENCE, programs)
+    }
+
+    /// The same by a script that begins in the job's directory.
+    pub(super) fn run_by(
+        self,
+        script: &str,
+        silence: Duration,
+        programs: &[Program],
+    ) -> Result<Run> {
+        let script = format!("#!/bin/sh\ncd \"${{0%/*}}\" || exit\n{script}");
+        let job = Job::new(&self.name(), &script)?;
         Programs {
             programs: programs.to_vec(),
             environment: environment(self),
         }
         .write(&job.at("programs"))?;
-        let mut log = Log::new(self.name(), &job)?;
+        let mut log = Log::new(self.name(), &job, silence)?;
         let problem = match self {
             Self::Machine => on_the_machine(&job, &mut log)?,
+            Self::Vagrant => {
+                vagrant::prepare(&job, programs)?;
+                on_the_machine(&job, &mut log)?
+            }
             Self::Guest { kernel, systemd } => {
                 in_a_guest(kernel, systemd, &job, &mut log)?
             }
@@ -93,6 +115,9 @@ impl Lane {
         let mut problems = log.report.problems(programs.len());
         problems.extend(problem);
         problems.extend(fault(&job.console()));
+        if matches!(self, Self::Vagrant) {
+            problems.extend(vagrant::remains(&log.report.facts));
+        }
         Ok(Run {
             lane: self,
             directory: job.directory,
@@ -113,7 +138,7 @@ fn environment(lane: Lane) -> BTreeMap<String, String> {
         ("INSTA_UPDATE".to_owned(), "no".to_owned()),
         ("INSTA_WORKSPACE_ROOT".to_owned(), top),
     ]);
-    if matches!(lane, Lane::Guest { .. }) {
+    if !matches!(lane, Lane::Machine) {
         all.insert("WORKSHOP_PATIENCE".to_owned(), PATIENCE.to_owned());
     }
     if let Ok(value) = std::env::var("WORKSHOP_NO_SKIP") {

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stderr};
 use std::ops::ControlFlow::Continue;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use process::{Call, Result};
 
 use super::report::{Outcome, Report};
-use crate::vm::{Job, lines};
+use crate::vm::{Job, lines_within};
 
 /// Clears the line of the terminal: console_codes(4).
 const CLEAR: &str = "\r\x1b[K";
@@ -19,6 +19,8 @@ pub(super) struct Log {
     file: File,
     /// By the times one sees where it was slow, or stood still.
     start: Instant,
+    /// How long nothing may come.
+    silence: Duration,
     pub(super) report: Report,
     /// What the present program printed.
     recent: Vec<String>,
@@ -26,13 +28,18 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(lane: String, job: &Job) -> Result<Self> {
+    pub(super) fn new(
+        lane: String,
+        job: &Job,
+        silence: Duration,
+    ) -> Result<Self> {
         let path = job.at("results");
         let file = File::create(&path);
         Ok(Self {
             lane,
             file: file.call(format_args!("open({path:?})"))?,
             start: Instant::now(),
+            silence,
             report: Report::default(),
             recent: Vec::new(),
             shows_progress: stderr().is_terminal(),
@@ -44,7 +51,7 @@ impl Log {
         &mut self,
         output: impl Read + Send + 'static,
     ) -> Option<String> {
-        lines(output, |line| {
+        lines_within(self.silence, output, |line| {
             self.add(line);
             Continue(())
         })

@@ -21,8 +21,8 @@ pub(super) struct Outcome {
     pub(super) name: String,
     /// How many tests it found: `running 3 tests`.
     announced: Option<usize>,
-    /// Those that passed, or could not run.
-    ok: usize,
+    /// The names of those that passed, or could not run.
+    ok: Vec<String>,
     /// The names of those that failed.
     pub(super) failed: Vec<String>,
     ignored: usize,
@@ -98,7 +98,7 @@ impl Outcome {
         self.summed_up |= line.starts_with("test result: ");
         let result = line.strip_prefix("test ");
         match result.and_then(|result| result.rsplit_once(" ... ")) {
-            Some((_, "ok")) => self.ok += 1,
+            Some((name, "ok")) => self.ok.push(name.to_owned()),
             Some((name, "FAILED")) => self.failed.push(name.to_owned()),
             Some((_, end)) if end.starts_with("ignored") => self.ignored += 1,
             _ => {}
@@ -108,7 +108,15 @@ impl Outcome {
     /// How many passed.
     pub(super) fn passed(&self) -> usize {
         // The harness knows no skipped tests, and counted them among these.
-        self.ok.saturating_sub(self.skipped.len())
+        self.ok.len().saturating_sub(self.skipped.len())
+    }
+
+    /// The names of those that passed.
+    pub(super) fn ran(&self) -> impl Iterator<Item = &str> {
+        let names: Vec<&str> =
+            self.skipped.iter().map(|line| test_of(line)).collect();
+        let all = self.ok.iter().map(String::as_str);
+        all.filter(move |name| !names.contains(name))
     }
 
     /// Whether there is anything to tell of it.
@@ -119,7 +127,7 @@ impl Outcome {
     /// What makes this no pass.
     fn problem(&self) -> Option<String> {
         let name = &self.name;
-        let told = self.ok + self.failed.len() + self.ignored;
+        let told = self.ok.len() + self.failed.len() + self.ignored;
         match (&self.status, self.announced) {
             (None, _) => Some(format!("{name} did not end")),
             (Some(status), None) => {
@@ -137,6 +145,11 @@ impl Outcome {
             _ => None,
         }
     }
+}
+
+/// The name of the test, of which the line says why it was skipped.
+pub(super) fn test_of(line: &str) -> &str {
+    line.split_once(": ").map_or(line, |(name, _)| name)
 }
 
 /// The number in `running 3 tests`.
@@ -175,6 +188,7 @@ test result: ok. 3 passed; 0 failed; 0 ignored
         assert_eq!(report.facts["kernel"], "6.1.0");
         let program = &report.programs[0];
         assert_eq!((program.passed(), program.skipped.len()), (2, 1));
+        assert_eq!(program.ran().collect::<Vec<_>>(), ["one", "three"]);
     }
 
     #[test]

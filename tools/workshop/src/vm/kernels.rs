@@ -117,7 +117,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
 }
 
 /// Where everything about guests is kept.
-pub(super) fn directory(name: &str) -> PathBuf {
+pub(crate) fn directory(name: &str) -> PathBuf {
     repository::top().join("target/vm").join(name)
 }
 

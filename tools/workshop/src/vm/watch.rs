@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// No line may take longer. The slowest test takes a fifth of it, even on a
 /// machine that has other things to do.
-const SILENCE: Duration = Duration::from_secs(240);
+pub(crate) const SILENCE: Duration = Duration::from_secs(240);
 
 /// Hands each line to `read` until it breaks off, the output ends, or nothing
 /// came for too long: then it says so.
@@ -18,7 +18,8 @@ pub(crate) fn lines(
     lines_within(SILENCE, output, read)
 }
 
-fn lines_within(
+/// The same with another limit.
+pub(crate) fn lines_within(
     limit: Duration,
     output: impl Read + Send + 'static,
     mut read: impl FnMut(&str) -> ControlFlow<()>,
