@@ -6,6 +6,7 @@
 
 mod canaries;
 mod directories;
+mod groups;
 mod half_made;
 mod mounts;
 mod process_table;
@@ -50,8 +51,13 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
-const KINDS: &[Find] =
-    &[processes::find, mounts::find, canaries::find, half_made::find];
+const KINDS: &[Find] = &[
+    processes::find,
+    groups::find,
+    mounts::find,
+    canaries::find,
+    half_made::find,
+];
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
