@@ -66,6 +66,21 @@ fn the_host_is_no_member_of_the_network() {
     }
 }
 
+#[test]
+fn a_liar_is_stopped_where_its_cable_ends() {
+    let scene = Scene::start();
+    let _server = scene.serve(1, PEERS, "tcp");
+    // Another address than the lease, with and without the hardware's.
+    let lie = "ip address add 10.99.2.77/16 dev overlay0
+        ping -c 1 -W 1 -I 10.99.2.77 10.99.1.2 >/dev/null && echo believed
+        ip link set overlay0 down
+        ip link set overlay0 address 02:00:00:00:00:77
+        ip link set overlay0 up
+        ping -c 1 -W 1 10.99.1.2 >/dev/null && echo believed
+        echo done";
+    assert_eq!(scene.inside(2, PEERS, &format!("set +e; {lie}")), "done\n");
+}
+
 // --- What it reaches --------------------------------------------------------
 
 /// Of who asked: both families, both protocols.

@@ -6,6 +6,7 @@
 
 mod canaries;
 mod directories;
+mod groups;
 mod half_made;
 mod hosts;
 mod mounts;
@@ -55,6 +56,7 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 const KINDS: &[Find] = &[
     hosts::find,
     processes::find,
+    groups::find,
     mounts::find,
     canaries::find,
     half_made::find,
