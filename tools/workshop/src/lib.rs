@@ -5,6 +5,7 @@ pub mod book;
 pub mod clean;
 pub mod demo;
 pub mod doctor;
+pub mod frame;
 pub mod host;
 pub mod hosts;
 pub mod ladder;

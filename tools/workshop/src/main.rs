@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{
-    bench, book, clean, demo, doctor, hosts, matrix, planted, setup, test, vm,
+    bench, book, clean, demo, doctor, frame, hosts, matrix, planted, setup,
+    test, vm,
 };
 
 /// The container workshop: build a container, a system call at a time.
@@ -25,6 +26,7 @@ enum Command {
     Planted(planted::Options),
     Bench(bench::Options),
     Hosts(hosts::Options),
+    Frame(frame::Options),
     Book(book::Options),
     Clean(clean::Options),
     #[command(hide = true)] // `workshop test` calls it.
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Planted(options) => planted::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Hosts(options) => hosts::run(options),
+        Command::Frame(options) => frame::run(options),
         Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
         Command::RunTests(options) => test::inside::run(options),
