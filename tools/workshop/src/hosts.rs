@@ -15,8 +15,6 @@ use std::process::{Command, ExitCode};
 
 use process::{Call, Error, Result};
 
-use crate::repository;
-
 pub(crate) use holder::{Holder, running};
 
 /// Make two to eight hosts out of namespaces, joined by one network, and look
@@ -97,12 +95,13 @@ fn shell(host: u8, command: &[String]) -> Result<ExitCode> {
     let mut enter = Command::new("nsenter");
     enter.args(["--target", &found.pid.to_string()]);
     enter.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--"]);
+    // Who enters a mount table is at its root directory.
+    let here = std::env::current_dir().call("getcwd()")?;
+    enter.args(["sh", "-c", "cd \"$1\"; shift; exec \"$@\"", "sh"]).arg(here);
     match command {
-        [] => enter.arg("bash").env("PS1", format!("host{host}# ")),
+        [] => enter.arg("bash"),
         command => enter.args(command),
     };
-    // Where `bin/` is, as in all examples of the book.
-    enter.current_dir(repository::top());
     Err(enter.exec()).call("execve(\"nsenter\")")
 }
 
