@@ -127,6 +127,13 @@ const GUEST_NEEDS: &[Need] = &[
         packages: ["kmod"; 5],
     },
     Need {
+        programs: &["mkfs.ext4"],
+        substitute: None,
+        purpose: "guests have root file systems on a disk of theirs",
+        only_for_users: false,
+        packages: ["e2fsprogs"; 5],
+    },
+    Need {
         programs: &["newuidmap", "newgidmap"],
         substitute: None,
         purpose: "tests there map ids as an ordinary user",
