@@ -51,8 +51,13 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
-const KINDS: &[Find] =
-    &[processes::find, mounts::find, canaries::find, half_made::find, network::find];
+const KINDS: &[Find] = &[
+    processes::find,
+    mounts::find,
+    canaries::find,
+    half_made::find,
+    network::find,
+];
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<ExitCode> {
