@@ -1,7 +1,7 @@
 //! Start a process in new namespaces: clone3(2).
 
 use std::convert::Infallible;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -45,10 +45,21 @@ pub fn spawn(
     namespaces: CloneFlags,
     child: impl FnOnce(Parent) -> Result<Infallible>,
 ) -> Result<Child> {
+    spawn_into(None, namespaces, child)
+}
+
+/// The same, in another group of cgroups(7) from its first moment on: `group`
+/// is the group's directory. Without clone3(2) the kernel can't, and the
+/// process begins in the group of its parent.
+pub fn spawn_into(
+    group: Option<BorrowedFd>,
+    namespaces: CloneFlags,
+    child: impl FnOnce(Parent) -> Result<Infallible>,
+) -> Result<Child> {
     let parent = Parent::of_children()?;
     let mut pidfd = None;
     let clone = || {
-        let (which, fd) = clone(namespaces)?;
+        let (which, fd) = clone(group, namespaces)?;
         pidfd = fd;
         Ok(which)
     };
@@ -60,9 +71,12 @@ pub fn spawn(
 }
 
 /// Which of the two processes this is, and the parent's pidfd of the child.
-fn clone(namespaces: CloneFlags) -> Result<(ForkResult, Option<OwnedFd>)> {
+fn clone(
+    group: Option<BorrowedFd>,
+    namespaces: CloneFlags,
+) -> Result<(ForkResult, Option<OwnedFd>)> {
     let mut pidfd: RawFd = -1;
-    let pid = clone3(namespaces, &mut pidfd)
+    let pid = clone3(group, namespaces, &mut pidfd)
         // Linux 5.2 has the pidfd but not the call, and so has a container
         // whose seccomp filter was written before it.
         .or_else(|errno| match errno {
@@ -102,14 +116,20 @@ fn names(flags: CloneFlags) -> String {
     names.join(" | ")
 }
 
+/// From <linux/sched.h>. It does not fit into the type that libc has for
+/// flags: its constant of this name is 0, and has no effect.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
 /// clone3(2), Linux 5.3: one structure, which newer kernels can make longer.
 fn clone3(
+    group: Option<BorrowedFd>,
     namespaces: CloneFlags,
     pidfd: &mut RawFd,
 ) -> nix::Result<libc::c_long> {
-    let flags = namespaces.bits() | libc::CLONE_PIDFD;
+    let flags = (namespaces.bits() | libc::CLONE_PIDFD) as u64;
+    let into = group.map_or(0, |_| CLONE_INTO_CGROUP);
     let mut arguments = libc::clone_args {
-        flags: flags as u64,
+        flags: flags | into,
         pidfd: std::ptr::from_mut(pidfd).addr() as u64,
         child_tid: 0,
         parent_tid: 0,
@@ -119,7 +139,7 @@ fn clone3(
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
-        cgroup: 0,
+        cgroup: group.map_or(0, |group| group.as_raw_fd() as u64),
     };
     // SAFETY: without CLONE_VM this is fork(2), with its contract: the caller
     // has one thread, which `process::spawn_by` sees to. The structure and

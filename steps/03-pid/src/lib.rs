@@ -16,7 +16,7 @@ mod parent;
 mod proc;
 mod sweeper;
 
-pub use clone::{Child, spawn};
+pub use clone::{Child, spawn, spawn_into};
 pub use gate::Gate;
 pub use init::{InitOptions, run};
 pub use parent::{Parent, die_with};

@@ -19,6 +19,7 @@ mod landlock;
 mod limits;
 mod namespaces;
 mod network;
+mod owners;
 mod privileges;
 mod processes;
 mod report;

@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 use process::{Call, Error, Hint, Result};
 
+use crate::owners;
 use crate::report::Known;
 use crate::subject::Subject;
 
@@ -27,15 +27,20 @@ const KINDS: [(&str, u32); 8] = [
 /// PIDFS_IOCTL_MAGIC: the group of requests that those belong to.
 const GROUP: u32 = 0xff;
 
-/// The identity of the subject's namespace of the kind `name`.
+/// The identity of the subject's namespace of the kind `name`, with a note
+/// whom it belongs to.
 pub(crate) fn read(subject: &Subject, name: &str) -> Result<Known> {
-    identity(subject, name).map(Known::text)
+    let namespace = open(subject, name)?;
+    let known = Known::text(owners::identity(&namespace)?);
+    Ok(match owners::describe(&namespace, name) {
+        Ok(owner) => known.noted(owner),
+        Err(error) => known.noted(error),
+    })
 }
 
 /// Device and inode, as two processes that share a namespace both see it.
 pub(crate) fn identity(subject: &Subject, name: &str) -> Result<String> {
-    let found = open(subject, name)?.metadata().call("fstat(namespace)")?;
-    Ok(format!("{}:{}", found.dev(), found.ino()))
+    owners::identity(&open(subject, name)?)
 }
 
 /// Opens the namespace, through the kernel alone if it can, else through
@@ -82,6 +87,8 @@ pub(crate) fn pidfd_open(pid: libc::pid_t) -> nix::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod canaries;
 mod directories;
+mod groups;
 mod half_made;
 mod mounts;
 mod network;
@@ -53,6 +54,7 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 /// be removed with what is mounted in it.
 const KINDS: &[Find] = &[
     processes::find,
+    groups::find,
     mounts::find,
     canaries::find,
     half_made::find,

@@ -168,7 +168,24 @@ pub const LADDER: &[Step] = &[
         ],
         contains: &["abstract-socket"],
     },
+    Step {
+        name: "10-cgroups",
+        builds_on: Some("06-mount"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-cgroup", "private"),
+            ("cgroups", "private"),
+            ("cgroup-limits", "limited"),
+        ],
+        contains: &["mknod-disk"],
+    },
 ];
+
+/// The share by which `10-cgroups` is judged: without being asked it limits
+/// nothing but devices.
+const LIMITS: &[&str] =
+    &["--memory", "256m", "--cpus", "0.5", "--pids-limit", "64"];
+const NO_GROUP: &[&str] = &["--cgroups", "disabled"];
 
 impl Step {
     /// The step of this name, or of this number: `02-jail`, `02`, `2`.
@@ -209,11 +226,20 @@ impl Step {
 
     /// The options that the step needs on this pretend host.
     pub fn options_on(&self, host: &Host) -> Vec<&'static str> {
-        let has_jail = self.lineage().iter().any(|s| s.name == "02-jail");
-        match host.ids() {
-            Ids::RootOnly if has_jail => vec!["--user", "0"],
-            _ => vec![],
+        let has = |name| self.lineage().iter().any(|s| s.name == name);
+        let mut options = vec![];
+        if has("02-jail") && host.ids() == Ids::RootOnly {
+            options.extend(["--user", "0"]);
         }
+        if has("10-cgroups") {
+            options.extend(match host.ids() {
+                Ids::All => LIMITS,
+                // Groups are delegated by whoever owns them, not by a host
+                // that only pretends.
+                Ids::Range | Ids::RootOnly => NO_GROUP,
+            });
+        }
+        options
     }
 
     /// The arguments that run `command` in this step.

@@ -1,0 +1,96 @@
+//! What the container sees of its group.
+
+use std::fs::{create_dir, read_to_string};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::CloneFlags;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mknod};
+use nix::unistd::symlinkat;
+use process::{Call, Hint, Result};
+
+use crate::options::GroupOptions;
+
+/// Makes the groups that this process is in the highest that it sees:
+/// cgroup_namespaces(7). Call it when the process is where it belongs.
+pub fn unshare() -> Result<()> {
+    nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP)
+        .call("unshare(CLONE_NEWCGROUP)")
+        .hint(Errno::EPERM, "it takes root (CAP_SYS_ADMIN)")
+}
+
+/// Mounts the groups on `/sys/fs/cgroup`, and makes the nodes of the devices
+/// that were added. Call it when `/sys` and `/dev` are the container's own.
+pub fn mount_and_make_devices(options: &GroupOptions) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let read_only = match options.writable_cgroups {
+        true => MsFlags::empty(),
+        false => MsFlags::MS_RDONLY,
+    };
+    let file = "/proc/self/cgroup";
+    let groups = read_to_string(file).call(format_args!("read({file:?})"))?;
+    let names = groups.lines().filter_map(|line| line.split(':').nth(1));
+    let top = Path::new("/sys/fs/cgroup");
+    match names.collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [""] => mount_at(top, "cgroup2", flags | read_only, "")?,
+        several => {
+            mount_at(top, "tmpfs", flags, "mode=755,size=64k")?;
+            for names in several {
+                mount_tree(top, names, flags | read_only)?;
+            }
+            let remount = flags | MsFlags::MS_RDONLY | MsFlags::MS_REMOUNT;
+            mount_at(top, "tmpfs", remount, "")?;
+        }
+    }
+    make_devices(options)
+}
+
+/// One of several, in a directory of its own: where systemd mounts it.
+fn mount_tree(top: &Path, names: &str, flags: MsFlags) -> Result<()> {
+    let (directory, kind) = match names {
+        "" => ("unified", "cgroup2"),
+        _ => (names.strip_prefix("name=").unwrap_or(names), "cgroup"),
+    };
+    let at = top.join(directory);
+    create_dir(&at).call(format_args!("mkdir({at:?})"))?;
+    let is_named = names.starts_with("name=");
+    let none = if is_named { "none," } else { "" };
+    mount_at(&at, kind, flags, &format!("{none}{names}"))?;
+    // `cpu,cpuacct` is looked for by either name.
+    for name in names.split(',').filter(|_| names.contains(',')) {
+        symlinkat(directory, nix::fcntl::AT_FDCWD, &top.join(name))
+            .call(format_args!("symlink({directory:?}, {name:?})"))?;
+    }
+    Ok(())
+}
+
+fn mount_at(
+    at: &Path,
+    kind: &str,
+    flags: MsFlags,
+    options: &str,
+) -> Result<()> {
+    mount(Some(kind), at, Some(kind), flags, Some(options))
+        .call(format_args!("mount({kind:?}, {at:?}, {options:?})"))
+        .hint(Errno::ENOENT, "a volume covers /sys: this kernel's is needed")
+        .hint(Errno::EPERM, "in a user namespace the groups must be its own")
+}
+
+/// The nodes of `--device`, in the `/dev` of the container.
+fn make_devices(options: &GroupOptions) -> Result<()> {
+    for device in &options.devices {
+        let (inside, mode) = (&*device.inside, Mode::from_bits_truncate(0o666));
+        let (kind, number) = device.node;
+        mknod(inside, kind, mode, number)
+            .call(format_args!("mknod({inside:?})"))
+            .hint(Errno::EPERM, "a user namespace makes none: use --volume")
+            .hint(Errno::EEXIST, "the container has such a device anyway")?;
+        // The umask of the caller has cut the mode.
+        let follow = FchmodatFlags::FollowSymlink;
+        fchmodat(nix::fcntl::AT_FDCWD, inside, mode, follow)
+            .call(format_args!("chmod({inside:?}, 0666)"))?;
+    }
+    Ok(())
+}
