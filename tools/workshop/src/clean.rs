@@ -9,6 +9,7 @@ mod directories;
 mod groups;
 mod half_made;
 mod mounts;
+mod network;
 mod process_table;
 mod processes;
 
@@ -57,6 +58,7 @@ const KINDS: &[Find] = &[
     mounts::find,
     canaries::find,
     half_made::find,
+    network::find,
 ];
 
 /// Runs the command.

@@ -155,6 +155,20 @@ pub const LADDER: &[Step] = &[
         ],
     },
     Step {
+        name: "08-net",
+        builds_on: Some("07-user"),
+        takes_rootfs: true,
+        isolates: &[
+            ("ns-net", "private"),
+            ("interfaces", "private"),
+            ("addresses", "private"),
+            ("routes", "private"),
+            ("listening-sockets", "private"),
+            ("abstract-sockets", "private"),
+        ],
+        contains: &["abstract-socket"],
+    },
+    Step {
         name: "10-cgroups",
         builds_on: Some("06-mount"),
         takes_rootfs: true,
