@@ -72,7 +72,6 @@ const NEEDS: &[Need] = &[
         programs: &["nft"],
         substitute: None,
         purpose: "tests and the book look at the firewall with it",
-        only_for_users: false,
         packages: ["nftables"; 5],
     },
     Need {
