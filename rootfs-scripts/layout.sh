@@ -76,6 +76,8 @@ lay_out() {
     [ -e "$root/bin" ] || ln -s usr/bin "$root/bin"
     [ -e "$root/sbin" ] || ln -s usr/bin "$root/sbin"
     [ -e "$root/usr/sbin" ] || ln -s bin "$root/usr/sbin"
+    # What a container has there instead is mounted over them.
+    touch -- "$root/etc/hosts" "$root/etc/resolv.conf"
     add_users
     add_kit
 }

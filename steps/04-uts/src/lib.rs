@@ -25,6 +25,13 @@ pub struct NameOptions {
     domainname: Option<String>,
 }
 
+impl NameOptions {
+    /// The host name inside, if it is to be another.
+    pub fn hostname(&self) -> Option<&str> {
+        self.hostname.as_deref()
+    }
+}
+
 /// hostname(7): letters, digits and hyphens between dots. The kernel would
 /// take anything, such as a newline, which nobody who reads a name expects.
 fn parse_name(name: &str) -> std::result::Result<String, String> {

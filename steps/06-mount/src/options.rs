@@ -14,7 +14,7 @@ use crate::api::{Filesystem, inert};
 use crate::root::{Place, Root, Source};
 
 /// What the container has beside its root file system.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct MountOptions {
     /// Mount a file or directory of the host, and all that is mounted below
     /// it; with `:ro`, all of it read-only
@@ -145,6 +145,17 @@ enum What<'a> {
 }
 
 impl MountOptions {
+    /// These and a file of the host's, to be read only, unless the user has
+    /// put another one there.
+    pub fn with_file(mut self, host: &Path, inside: &Path) -> Self {
+        let (host, inside) = (host.into(), inside.into());
+        if self.volumes.iter().all(|volume| volume.inside != inside) {
+            let flags = MsFlags::MS_RDONLY;
+            self.volumes.push(Volume { host, inside, flags });
+        }
+        self
+    }
+
     /// Where the volumes are on the host.
     pub(crate) fn volumes(&self) -> impl Iterator<Item = &Path> {
         self.volumes.iter().map(|volume| volume.host.as_path())

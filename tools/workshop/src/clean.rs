@@ -8,7 +8,9 @@ mod canaries;
 mod directories;
 mod groups;
 mod half_made;
+mod hosts;
 mod mounts;
+mod network;
 mod process_table;
 mod processes;
 
@@ -52,11 +54,13 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
 const KINDS: &[Find] = &[
+    hosts::find,
     processes::find,
     groups::find,
     mounts::find,
     canaries::find,
     half_made::find,
+    network::find,
 ];
 
 /// Runs the command.

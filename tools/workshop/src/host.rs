@@ -12,8 +12,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use nix::unistd::{Uid, geteuid};
 use process::{Call, Error, Result};
 
-/// What the first process of the pretend host does. It gives the host a /dev
-/// and a name of its own (`mount -n`, since there is no writing down what is
+/// What the first process of the pretend host does. It gives the host a /dev,
+/// a /run and a name of its own (`mount -n`, since there is no writing down what is
 /// mounted for others; from a table, since each program that is started costs
 /// every test a little, and much in an emulated guest; the mount on `shm` hides
 /// the table). Last, as systemd does on the machines that people have, it makes
@@ -32,7 +32,8 @@ mount -n -t tmpfs -o mode=755 dev /mnt
 mkdir /mnt/mqueue /mnt/pts /mnt/shm
 table='/dev/pts /mnt/pts none rbind
 mqueue /mnt/mqueue mqueue
-shm /mnt/shm tmpfs mode=1777'
+shm /mnt/shm tmpfs mode=1777
+run /run tmpfs mode=755'
 for node in full loop-control null random tty urandom zero; do
     [ -e /dev/$node ] || continue
     : > /mnt/$node

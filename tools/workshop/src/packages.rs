@@ -69,6 +69,12 @@ const NEEDS: &[Need] = &[
         packages: ["iproute2", "iproute", "iproute2", "iproute2", "iproute2"],
     },
     Need {
+        programs: &["nft"],
+        substitute: None,
+        purpose: "tests and the book look at the firewall with it",
+        packages: ["nftables"; 5],
+    },
+    Need {
         programs: &["strace", "perl"],
         substitute: None,
         purpose: "the book watches system calls, and escapes, with it",

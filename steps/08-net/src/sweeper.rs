@@ -1,0 +1,76 @@
+//! Unplug the cable when a container has ended, however it ended.
+//!
+//! The kernel does most of it: the cable goes with the container's network,
+//! the rules with the tool. Only the bridge belongs to nobody.
+
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::process::exit;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use process::{Call, Result};
+
+use crate::bridge;
+use crate::names;
+use crate::namespace::Namespace;
+use crate::netlink::Netlink;
+use crate::options::NetOptions;
+use crate::state::Locked;
+
+/// Starts a process that waits for the end of a container and then calls
+/// `sweep`, before there is anything to be swept.
+///
+/// Nobody waits for it in turn: to remove interfaces, the kernel waits until
+/// no processor looks at them any more, which takes longer than to start the
+/// container. What it could not do, the next start does, or `workshop clean`.
+pub fn start(
+    container: BorrowedFd,
+    sweep: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.call("open(\"/dev/null\")")?;
+    process::spawn(|_| {
+        // Neither Ctrl-C nor the end of the terminal are meant for it.
+        setsid().call("setsid()")?;
+        // Who reads what the tool prints is not to wait for this one's end.
+        dup2_stdin(&null).call("dup2(stdin)")?;
+        dup2_stdout(&null).call("dup2(stdout)")?;
+        dup2_stderr(&null).call("dup2(stderr)")?;
+        wait_for_end(container)?;
+        sweep()?;
+        exit(0)
+    })
+    .map(drop)
+}
+
+fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
+    let mut events = [PollFd::new(pidfd, PollFlags::POLLIN)];
+    poll(&mut events, PollTimeout::NONE).call("poll(pidfd)").map(drop)
+}
+
+pub(crate) fn sweep(
+    network: &Namespace,
+    options: &NetOptions,
+    state: &Path,
+) -> Result<()> {
+    let state = Locked::wait(state)?;
+    // The kernel would do it too, in a while. But the last one must see it
+    // gone to know that it is the last.
+    bridge::unplug(network)?;
+    let mut netlink = Netlink::open()?;
+    match bridge::remove_unused(&mut netlink)? {
+        true => state.remove(),
+        false => names::write_hosts(&mut netlink, options, &state),
+    }
+}
+
+/// Does for those whose sweeper was killed too what it would have done.
+pub fn sweep_all() -> Result<()> {
+    let state = Locked::wait(&crate::state::directory()?)?;
+    match bridge::remove_unused(&mut Netlink::open()?)? {
+        true => state.remove(),
+        false => Ok(()), // A container was faster.
+    }
+}

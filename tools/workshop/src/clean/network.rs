@@ -1,0 +1,25 @@
+//! What `08-net` can leave: settings of the host that a user has agreed to,
+//! and a bridge, if the process that removes it was killed too.
+
+use std::path::Path;
+
+use process::Result;
+
+use super::{Leftover, Place};
+
+pub(super) fn find(_: &Place) -> Result<Vec<Leftover>> {
+    let mut found = Vec::new();
+    if net::bridge::is_unused()? {
+        found.push(Leftover {
+            description: format!("interface {}", net::bridge::BRIDGE),
+            remove: Box::new(net::sweep_all),
+        });
+    }
+    if Path::new(net::forwarding::REMEMBERED).exists() {
+        found.push(Leftover {
+            description: "the host's forwarding of packets".into(),
+            remove: Box::new(net::forwarding::put_back),
+        });
+    }
+    Ok(found)
+}
