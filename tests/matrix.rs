@@ -89,10 +89,13 @@ const ON_ROOTS_FILES: [&str; 2] = ["write-volume", "plant-set-uid"];
 fn rows_that_no_step_changes(ids: Ids) -> &'static [&'static str] {
     match ids {
         Ids::All => &[],
-        // Root of a user namespace may write none of the kernel's settings.
-        Ids::Range => &["kernel-interfaces"],
+        // Root of a user namespace may write none of the kernel's settings,
+        // and was given no cgroup.
+        Ids::Range => &["kernel-interfaces", "cgroups", "cgroup-limits"],
         // And there is no other user to become, nor a group.
-        Ids::RootOnly => &["kernel-interfaces", "user", "groups"],
+        Ids::RootOnly => {
+            &["kernel-interfaces", "cgroups", "cgroup-limits", "user", "groups"]
+        }
     }
 }
 

@@ -49,8 +49,9 @@ fn roots_files_in_a_volume_are_out_of_reach() {
     };
     scene.on_host(
         "chmod 1777 /mnt/volume; cd /mnt/volume
-        echo secret >read; chmod 600 read; echo old >write; mkdir below
-        mount -n -t tmpfs -o mode=755 below below; echo deep >below/file",
+        echo secret >read; chmod 600 read; echo old >write
+        mkdir below /mnt/deep; mount -n --bind /mnt/deep below
+        echo deep >below/file",
     );
     let options = ["-v", "/mnt/volume:/v"];
     for script in [

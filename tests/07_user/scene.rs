@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use support::{program, rootfs, step_in};
+use support::{Beside, program, rootfs, step_in};
 use workshop::host::{Host, Ids};
 use workshop::ladder::Step;
 
@@ -11,10 +11,10 @@ use workshop::ladder::Step;
 /// has a `rootfs` of his own.
 pub(crate) struct Scene {
     pub(crate) host: Host,
+    _place: Option<Beside>,
 }
 
 const PREPARE: &str = "
-    mount -n -t tmpfs -o mode=755 scene /mnt
     mkdir /mnt/volume /mnt/rootfs
     tar -C $ROOTFS --exclude attacks --exclude probe -c . |
         tar -C /mnt/rootfs --no-same-owner -x
@@ -42,9 +42,19 @@ impl Scene {
         Some(scene)
     }
 
+    /// Root's files are beside the kit's own, since a mount can say whose they
+    /// are there, and in memory only from Linux 6.3 on. Files of a host that
+    /// only pretends to have other users are in memory: nobody could remove
+    /// theirs.
     fn on(host: Host) -> Self {
-        let scene = Self { host };
-        scene.on_host(PREPARE);
+        let place =
+            (host.ids() == Ids::All).then(|| Beside::the_rootfs("07-user"));
+        let mount = match &place {
+            Some(place) => format!("--bind '{}'", place.0.display()),
+            None => "-t tmpfs -o mode=755 scene".to_owned(),
+        };
+        let scene = Self { host, _place: place };
+        scene.on_host(&format!("mount -n {mount} /mnt; {PREPARE}"));
         scene
     }
 

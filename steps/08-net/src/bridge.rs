@@ -48,7 +48,7 @@ pub(crate) struct Cable {
 }
 
 /// Whether the host has IPv6.
-pub(crate) fn has_v6() -> bool {
+pub fn has_v6() -> bool {
     let off = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
     fs::read_to_string(off).is_ok_and(|text| text.trim() == "0")
 }

@@ -22,9 +22,9 @@ mod nft;
 mod options;
 mod publish;
 mod rules;
-mod state;
+pub mod state;
 mod subnet;
-mod sweeper;
+pub mod sweeper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -37,13 +37,14 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 pub use namespace::Namespace;
 pub use netlink::{Netlink, Request};
+pub use nft::Rules;
 pub use options::{Addresses, NetOptions, Network};
 pub use publish::Published;
+pub use rules::guard;
 pub use state::STATE;
 pub use subnet::{Subnet4, Subnet6};
 pub use sweeper::sweep_all;
 
-use nft::Rules;
 use rules::Container;
 use state::Locked;
 
@@ -51,11 +52,15 @@ impl NetOptions {
     /// Which network it is to be. A bridge takes root, who is anybody in a
     /// user namespace of his own, too.
     pub fn choose(&self) -> Result<Network> {
-        let network = match &self.network {
-            Some(network) => network.clone(),
-            None if geteuid().is_root() => Network::Bridge,
-            None => Network::None,
-        };
+        self.choose_or(match geteuid().is_root() {
+            true => Network::Bridge,
+            false => Network::None,
+        })
+    }
+
+    /// The same where another is meant if nothing is said.
+    pub fn choose_or(&self, otherwise: Network) -> Result<Network> {
+        let network = self.network.clone().unwrap_or(otherwise);
         if network != Network::Bridge && !self.published.is_empty() {
             return Err(Error::new("--publish takes --network bridge")
                 .with_hint(
@@ -156,7 +161,7 @@ impl Plugged {
         let ports = reserve(&options.published)?;
         let there = Namespace::of(container)?;
         let state = state::directory()?;
-        sweeper::start(container, &there, options, &state)?;
+        sweeper::start(container, || sweeper::sweep(&there, options, &state))?;
 
         let state = Locked::wait(&state)?;
         let mut netlink = Netlink::open()?;

@@ -44,7 +44,7 @@ const OWNER: u32 = 2;
 /// Rules that the kernel removes when this is dropped, or when its process
 /// ends, however it ends.
 #[must_use = "dropped, it takes its rules along"]
-pub(crate) struct Rules {
+pub struct Rules {
     _owner: Socket,
 }
 

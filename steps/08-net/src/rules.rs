@@ -57,7 +57,7 @@ impl Container<'_> {
             self.publish(&mut batch, published);
         }
         batch.table(NETDEV, self.link);
-        self.guard(&mut batch);
+        add_guard(&mut batch, self.link, self.mac, self.addresses);
         batch.commit()
     }
 
@@ -189,57 +189,6 @@ impl Container<'_> {
         );
     }
 
-    /// Lets no frame out of the cable that says it is from somebody else: a
-    /// neighbour's hardware, address, or answer to "who has this address?".
-    fn guard(&self, batch: &mut Batch) {
-        let hook = Hook {
-            kind: "filter",
-            number: libc::NF_NETDEV_INGRESS,
-            priority: FILTER,
-            device: Some(self.link),
-        };
-        batch.chain(NETDEV, self.link, "guard", &hook);
-        let Addresses { v4, v6 } = self.addresses;
-        let (v4, v6) = (v4.octets(), v6.octets());
-        let own6 = link_local(self.mac).octets();
-        let protocol = |kind| meta_is(Meta::Protocol, kind);
-        let icmp = |kind: u8| {
-            let is_icmp = meta_is(Meta::Transport, &[ICMP6]);
-            [is_icmp, is(&Field::ICMP_TYPE, &[kind])].into_iter().flatten()
-        };
-        let not_own6 = |field| {
-            let not = [is_not(field, &v6), is_not(field, &own6)];
-            not.into_iter().flatten().collect::<Vec<_>>()
-        };
-        let others: Vec<_> = [ARP, IP, IPV6]
-            .iter()
-            .flat_map(|kind| meta_is_not(Meta::Protocol, kind))
-            .collect();
-        let loopback =
-            is_in(&Field::DESTINATION, &[127, 0, 0, 0], &[255, 0, 0, 0]);
-        // Before a host has an address, it asks from none.
-        let not_none = is_not(&Field::SOURCE6, &[0; 16]);
-        let neighbour = icmp(NEIGHBOUR_ADVERTISEMENT).collect::<Vec<_>>();
-        let ipv6 = || protocol(&IPV6);
-        let drops = [
-            vec![is_not(&Field::ETHER_SOURCE, &self.mac)],
-            vec![others],
-            vec![protocol(&ARP), is_not(&Field::ARP_MAC, &self.mac)],
-            vec![protocol(&ARP), is_not(&Field::ARP_ADDRESS, &v4)],
-            vec![protocol(&IP), is_not(&Field::SOURCE, &v4)],
-            vec![protocol(&IP), loopback],
-            vec![ipv6(), not_own6(&Field::SOURCE6), not_none],
-            vec![ipv6(), neighbour, not_own6(&Field::ICMP_TARGET)],
-            vec![ipv6(), icmp(ROUTER_ADVERTISEMENT).collect()],
-            vec![ipv6(), icmp(REDIRECT).collect()],
-        ];
-        for conditions in drops {
-            let rule = conditions.into_iter().chain([drop_it()]);
-            let rule: Vec<_> = rule.flatten().collect();
-            batch.rule(NETDEV, self.link, "guard", &rule);
-        }
-    }
-
     fn inet<const N: usize>(
         &self,
         batch: &mut Batch,
@@ -253,6 +202,64 @@ impl Container<'_> {
     fn addresses(&self) -> Vec<IpAddr> {
         let [v4, v6] = self.addresses.all();
         if self.has_v6 { vec![v4, v6] } else { vec![v4] }
+    }
+}
+
+/// Only the guard, for a cable that leads to another bridge.
+pub fn guard(link: &str, mac: Mac, addresses: Addresses) -> Result<Rules> {
+    let mut batch = Batch::new();
+    batch.table(NETDEV, link);
+    add_guard(&mut batch, link, mac, addresses);
+    batch.commit()
+}
+
+/// Lets no frame out of the cable that says it is from somebody else: a
+/// neighbour's hardware, address, or answer to "who has this address?".
+fn add_guard(batch: &mut Batch, link: &str, mac: Mac, addresses: Addresses) {
+    let hook = Hook {
+        kind: "filter",
+        number: libc::NF_NETDEV_INGRESS,
+        priority: FILTER,
+        device: Some(link),
+    };
+    batch.chain(NETDEV, link, "guard", &hook);
+    let Addresses { v4, v6 } = addresses;
+    let (v4, v6) = (v4.octets(), v6.octets());
+    let own6 = link_local(mac).octets();
+    let protocol = |kind| meta_is(Meta::Protocol, kind);
+    let icmp = |kind: u8| {
+        let is_icmp = meta_is(Meta::Transport, &[ICMP6]);
+        [is_icmp, is(&Field::ICMP_TYPE, &[kind])].into_iter().flatten()
+    };
+    let not_own6 = |field| {
+        let not = [is_not(field, &v6), is_not(field, &own6)];
+        not.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let others: Vec<_> = [ARP, IP, IPV6]
+        .iter()
+        .flat_map(|kind| meta_is_not(Meta::Protocol, kind))
+        .collect();
+    let loopback = is_in(&Field::DESTINATION, &[127, 0, 0, 0], &[255, 0, 0, 0]);
+    // Before a host has an address, it asks from none.
+    let not_none = is_not(&Field::SOURCE6, &[0; 16]);
+    let neighbour = icmp(NEIGHBOUR_ADVERTISEMENT).collect::<Vec<_>>();
+    let ipv6 = || protocol(&IPV6);
+    let drops = [
+        vec![is_not(&Field::ETHER_SOURCE, &mac)],
+        vec![others],
+        vec![protocol(&ARP), is_not(&Field::ARP_MAC, &mac)],
+        vec![protocol(&ARP), is_not(&Field::ARP_ADDRESS, &v4)],
+        vec![protocol(&IP), is_not(&Field::SOURCE, &v4)],
+        vec![protocol(&IP), loopback],
+        vec![ipv6(), not_own6(&Field::SOURCE6), not_none],
+        vec![ipv6(), neighbour, not_own6(&Field::ICMP_TARGET)],
+        vec![ipv6(), icmp(ROUTER_ADVERTISEMENT).collect()],
+        vec![ipv6(), icmp(REDIRECT).collect()],
+    ];
+    for conditions in drops {
+        let rule = conditions.into_iter().chain([drop_it()]);
+        let rule: Vec<_> = rule.flatten().collect();
+        batch.rule(NETDEV, link, "guard", &rule);
     }
 }
 

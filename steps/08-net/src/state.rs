@@ -17,7 +17,7 @@ use crate::namespace::Namespace;
 pub const STATE: &str = "/run/workshop/net";
 
 /// The directory of the caller's network namespace.
-pub(crate) fn directory() -> Result<PathBuf> {
+pub fn directory() -> Result<PathBuf> {
     let namespace = Namespace::current()?;
     let found = namespace.as_fd().try_clone_to_owned().map(File::from);
     let found = found.and_then(|f| f.metadata()).call("fstat(ns/net)")?;
@@ -27,14 +27,14 @@ pub(crate) fn directory() -> Result<PathBuf> {
 /// The directory, locked as long as this lives: flock(2). The kernel unlocks
 /// it when the process ends.
 #[derive(Debug)]
-pub(crate) struct Locked {
+pub struct Locked {
     pub(crate) path: PathBuf,
     _lock: Flock<File>,
 }
 
 impl Locked {
     /// Makes the directory if need be, and waits for the lock.
-    pub(crate) fn wait(path: &Path) -> Result<Self> {
+    pub fn wait(path: &Path) -> Result<Self> {
         loop {
             let made = fs::create_dir_all(path);
             if made.as_ref().is_err_and(is_missing) {
@@ -77,7 +77,7 @@ impl Locked {
     }
 
     /// Removes all, since nobody uses it any more.
-    pub(crate) fn remove(self) -> Result<()> {
+    pub fn remove(self) -> Result<()> {
         let path = &self.path;
         fs::remove_dir_all(path).call(format_args!("rmdir({path:?})"))?;
         // Others may have theirs in there.

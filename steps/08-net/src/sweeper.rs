@@ -19,22 +19,20 @@ use crate::netlink::Netlink;
 use crate::options::NetOptions;
 use crate::state::Locked;
 
-/// Starts a process that waits for the end of a container, and then removes
-/// what is left, before there is anything.
+/// Starts a process that waits for the end of a container and then calls
+/// `sweep`, before there is anything to be swept.
 ///
 /// Nobody waits for it in turn: to remove interfaces, the kernel waits until
 /// no processor looks at them any more, which takes longer than to start the
 /// container. What it could not do, the next start does, or `workshop clean`.
-pub(crate) fn start(
+pub fn start(
     container: BorrowedFd,
-    network: &Namespace,
-    options: &NetOptions,
-    state: &Path,
+    sweep: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     process::spawn(|_| {
         detach()?;
         wait_for_end(container)?;
-        sweep(network, options, state)?;
+        sweep()?;
         exit(0)
     })
     .map(drop)
@@ -57,7 +55,7 @@ pub(crate) fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
     poll(&mut events, PollTimeout::NONE).call("poll(pidfd)").map(drop)
 }
 
-fn sweep(
+pub(crate) fn sweep(
     network: &Namespace,
     options: &NetOptions,
     state: &Path,

@@ -14,6 +14,7 @@ use std::io::{Read, Seek};
 use std::os::fd::FromRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use workshop::host::{Host, only_child};
@@ -81,27 +82,24 @@ pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");
     let host = Host::start().expect("a pretend host");
-    let rootfs = RootfsCopy::new(step.name);
+    let copy = rootfs_copy(step.name);
+    let rootfs = &copy.0;
     // A command that is process 1 gets no signal that it has no handler for.
     let has_pid = step.lineage().iter().any(|step| step.name == "03-pid");
     let options: &[&str] = if has_pid { &["--init"] } else { &[] };
     let run = |command: &[&str]| {
-        step_in(&rootfs.0, &host, step.name, step, options, command)
+        step_in(rootfs, &host, step.name, step, options, command)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts")
     };
-    let before = Trace::of(&host, &rootfs.0);
+    let before = Trace::of(&host, rootfs);
     let unchanged = |how: &str| {
-        let start = Instant::now();
-        while Trace::of(&host, &rootfs.0) != before
-            && start.elapsed() < patience()
-        {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        assert_eq!(Trace::of(&host, &rootfs.0), before, "after {how}");
+        eventually(&format!("the host is as before after {how}"), || {
+            Trace::of(&host, rootfs) == before
+        });
     };
     status_of(&mut run(&["true"]));
     unchanged("success");
@@ -112,7 +110,7 @@ pub fn leaves_no_trace(step: &str) {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
         let mut nsenter = run(&["sleep", "1000"]);
         eventually("the command runs", || {
-            Trace::of(&host, &rootfs.0).has_process("sleep")
+            Trace::of(&host, rootfs).has_process("sleep")
         });
         let tool = only_child(nsenter.id()).expect("the step") as i32;
         // SAFETY: kill(2) touches no memory; nsenter has not yet waited for
@@ -124,21 +122,31 @@ pub fn leaves_no_trace(step: &str) {
 }
 
 /// A root file system that no other test changes meanwhile.
-struct RootfsCopy(PathBuf);
+fn rootfs_copy(name: &str) -> Beside {
+    let copy = Beside::the_rootfs(name);
+    let mut cp = Command::new("cp");
+    let status = cp.arg("-a").arg(rootfs().join(".")).arg(&copy.0).status();
+    assert!(status.expect("cp").success(), "cp -a to {:?}", copy.0);
+    copy
+}
 
-impl RootfsCopy {
-    fn new(name: &str) -> Self {
+/// An empty directory beside the root file system, for as long as it is held.
+pub struct Beside(pub PathBuf);
+
+impl Beside {
+    /// Makes it, for the tests of the step `name`.
+    pub fn the_rootfs(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // By this name `workshop clean` finds it, should the test be killed.
-        let name = format!(".{name}.{}", std::process::id());
-        let copy = rootfs().with_file_name(name);
-        let mut cp = Command::new("cp");
-        let status = cp.arg("-a").arg(rootfs()).arg(&copy).status();
-        assert!(status.expect("cp").success(), "cp -a to {copy:?} failed");
-        Self(copy)
+        let name = format!(".{name}-{number}.{}", std::process::id());
+        let path = rootfs().with_file_name(name);
+        std::fs::create_dir(&path).expect("mkdir");
+        Self(path)
     }
 }
 
-impl Drop for RootfsCopy {
+impl Drop for Beside {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

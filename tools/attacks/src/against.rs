@@ -3,22 +3,30 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use process::{Call, Error, Result};
 
 use crate::canary::{Canary, PlantOptions, Sighting, plant};
+use crate::neighbour::Tenant;
 use crate::outcome::{Claim, Outcome, Report};
 use crate::signals::HeldSignals;
+use crate::spec::Spec;
 use crate::{ATTACKS, Attack, Proof};
 
 /// No attack takes longer unless something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// In milliseconds, for the neighbour to say that it is there.
+const PATIENCE: u16 = 10_000;
 
 /// The descriptor that a sloppy caller of the step has open, or the next one
 /// that is free.
@@ -29,6 +37,10 @@ const LEAKED: i32 = 9;
 pub struct AgainstOptions {
     #[command(flatten)]
     plant: PlantOptions,
+    /// What makes the step another tenant's: `--vni=2` in the place of its
+    /// `--vni=1`
+    #[arg(long, value_name = "OPTION=VALUE", allow_hyphen_values = true)]
+    other_tenant: Option<String>,
     /// The attacks; all, if none is named
     #[arg(value_name = "NAME", value_parser = crate::find)]
     attacks: Vec<&'static Attack>,
@@ -56,8 +68,24 @@ pub fn against(options: &AgainstOptions) -> Result<Vec<Report>> {
             {
                 return Ok(untried.clone());
             }
-            let mut step = command(options, attack, &canary, &signals)?;
+            let (mut neighbour, mut spec) = (None, canary.spec.clone());
+            if let Some(tenant) = attack.neighbour {
+                match Neighbour::start(options, tenant, &canary, &signals)? {
+                    Ok((running, claim)) => {
+                        neighbour = Some(running);
+                        spec.set("claim", claim)?;
+                    }
+                    Err(said) => {
+                        let why = (Outcome::Failed, said);
+                        return Ok(Report::new(attack.name, why));
+                    }
+                }
+            }
+            let words = ["run", attack.name, "--format", "json"];
+            let step = words_of(options, Tenant::Same, &canary)?;
+            let mut step = command(&step, &words, &spec, &signals);
             let claim = claim(attack, &canary, &mut step, &signals)?;
+            drop(neighbour);
             let seen = canary.witness()?;
             Ok(judge(attack, claim, &seen, &canary.secret))
         })
@@ -73,23 +101,21 @@ fn leak_root() -> Result<()> {
     fcntl(&root, FcntlArg::F_DUPFD(LEAKED)).call("fcntl(F_DUPFD)").map(drop)
 }
 
-/// `STEP… attacks run NAME --canary SPEC --format json`.
+/// `STEP… attacks WORDS… --canary SPEC`.
 fn command(
-    options: &AgainstOptions,
-    attack: &Attack,
-    canary: &Canary,
+    step: &[OsString],
+    words: &[&str],
+    spec: &Spec,
     signals: &HeldSignals,
-) -> Result<Command> {
-    let volume = OsString::from(canary.volume()?);
-    let mut words = options.step.iter().map(|word| match word {
-        word if word == "{volume}" => &volume,
-        word => word,
-    });
-    let mut command = Command::new(words.next().unwrap_or(&OsString::new()));
+) -> Command {
+    let mut step = step.iter();
+    let mut command = Command::new(step.next().unwrap_or(&OsString::new()));
     command
+        .args(step)
+        .arg("attacks")
         .args(words)
-        .args(["attacks", "run", attack.name, "--format", "json", "--canary"])
-        .arg(canary.spec.to_string())
+        .arg("--canary")
+        .arg(spec.to_string())
         .env("PATH", path_with_us())
         .stdin(Stdio::null());
     let before = signals.before;
@@ -98,7 +124,86 @@ fn command(
     unsafe {
         command.pre_exec(move || before.thread_set_mask().map_err(Into::into))
     };
-    Ok(command)
+    command
+}
+
+/// Another sandbox of the same step. It ends with its standard input.
+struct Neighbour(Child);
+
+impl Neighbour {
+    /// Starts it. Gives it with the address that it sends to, or, if it did
+    /// not start, what it said.
+    fn start(
+        options: &AgainstOptions,
+        tenant: Tenant,
+        canary: &Canary,
+        signals: &HeldSignals,
+    ) -> Result<std::result::Result<(Self, Ipv4Addr), String>> {
+        let words = words_of(options, tenant, canary)?;
+        let mut stderr = memory_file()?;
+        let child = command(&words, &["neighbour"], &canary.spec, signals)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr.try_clone().call("dup()")?)
+            .spawn();
+        let mut running = match child {
+            Ok(child) => Self(child),
+            Err(error) => return Ok(Err(format!("a neighbour: {error}"))),
+        };
+        let mut line = String::new();
+        if let Some(stdin) = &mut running.0.stdin {
+            // If it has ended, it says nothing either.
+            let _ = stdin.write_all(format!("{}\n", canary.secret).as_bytes());
+        }
+        if let Some(stdout) = &mut running.0.stdout {
+            // Readable when it has spoken, and when it never will.
+            let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PATIENCE).call("poll(neighbour)")? == 0 {
+                let _ = running.0.kill();
+                return Ok(Err("the neighbour says nothing".into()));
+            }
+            BufReader::new(stdout)
+                .read_line(&mut line)
+                .call("read(neighbour)")?;
+        }
+        match line.trim().parse() {
+            Ok(claim) => Ok(Ok((running, claim))),
+            Err(_) => {
+                drop(running);
+                Ok(Err(format!("no neighbour: {}", read(&mut stderr)?.trim())))
+            }
+        }
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // It ends by itself; there is nobody to tell if it can't be waited for.
+        let _ = self.0.wait();
+    }
+}
+
+/// The step as this tenant starts it, with a volume where it asks for one.
+fn words_of(
+    options: &AgainstOptions,
+    tenant: Tenant,
+    canary: &Canary,
+) -> Result<Vec<OsString>> {
+    let volume = OsString::from(canary.volume()?);
+    let other = match tenant {
+        Tenant::Same => None,
+        Tenant::Other => options.other_tenant.as_deref(),
+    };
+    let name = other.and_then(|other| other.split_inclusive('=').next());
+    let word = |word: &OsString| match (word.to_string_lossy(), name, other) {
+        (text, ..) if text == "{volume}" => volume.clone(),
+        (text, Some(name), Some(other)) if text.starts_with(name) => {
+            other.into()
+        }
+        _ => word.clone(),
+    };
+    Ok(options.step.iter().map(word).collect())
 }
 
 /// PATH, and the directory of this program, where a step without a root

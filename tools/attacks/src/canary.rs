@@ -14,6 +14,7 @@ use crate::directory::{Directory, set_mode};
 use crate::keeper::{Keeper, Settings};
 use crate::loop_device::LoopDevice;
 use crate::outcome::{Outcome, Report};
+use crate::service::Service;
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
 use crate::{
     devices, handles, host, ipc, kernel, mounts, network, users, volume,
@@ -200,6 +201,7 @@ fn plant_process(
         },
         may_stay: options.user.is_none(),
         listener: &network::plant(id)?,
+        service: &Service::plant(id, secret, spec)?,
         secret,
     })?;
     spec.set("uid", uid)?;
@@ -226,16 +228,18 @@ impl Canary {
         // must not leave the others.
         let name = host::undo(&self.id, &self.host_name);
         let mounts = mounts::undo(&self.id);
-        let signal = self.keeper.was_signalled().map(|arrived| {
-            arrived.then(|| "the canary process received SIGUSR1".into())
-        });
+        let arrived = self.keeper.what_arrived();
         let written = volume::was_written(&self.volume.path);
         let program = volume::has_program(&self.volume.path);
         let mut seen = Vec::new();
+        let (name, mounts, arrived) = (name?, mounts?, arrived?);
+        let signal = "the canary process received SIGUSR1".to_owned();
+        let forged = "a forged source was taken for real".to_owned();
         for (attack, evidence) in [
-            ("rename-host", name?),
-            ("leave-mount", mounts?),
-            ("signal-process", signal?),
+            ("rename-host", name),
+            ("leave-mount", mounts),
+            ("signal-process", arrived.signal.then_some(signal)),
+            ("forged-source", arrived.forged.then_some(forged)),
             ("write-volume", written?),
             ("plant-set-uid", program?),
         ] {

@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use caps::CapSet;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, chdir, setsid};
 use process::{Call, Error, Result};
+
+use crate::service::Service;
 
 /// A number that a small, private set of process numbers does not reach.
 const HIGH_PID: u32 = 20_000;
@@ -42,8 +44,19 @@ pub(crate) struct Settings<'a> {
     pub(crate) may_stay: bool,
     /// The abstract socket that it answers on.
     pub(crate) listener: &'a UnixListener,
+    /// The network services that it is for.
+    pub(crate) service: &'a Service,
     /// What it tells there.
     pub(crate) secret: &'a str,
+}
+
+/// What the canary process was sent since the last time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived {
+    /// SIGUSR1.
+    pub(crate) signal: bool,
+    /// A datagram with a forged source.
+    pub(crate) forged: bool,
 }
 
 /// The planter's hold on the canary process.
@@ -69,10 +82,11 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Whether SIGUSR1 has arrived since the last time.
-    pub(crate) fn was_signalled(&mut self) -> Result<bool> {
+    /// What has arrived since the last time.
+    pub(crate) fn what_arrived(&mut self) -> Result<Arrived> {
         self.control.write_all(b"?").call("write(canary process)")?;
-        Ok(self.answer()? != 0)
+        let answer = self.answer()?;
+        Ok(Arrived { signal: answer & 1 != 0, forged: answer & 2 != 0 })
     }
 
     fn answer(&mut self) -> Result<u8> {
@@ -169,32 +183,41 @@ fn allow_ptrace() -> Result<()> {
     }
 }
 
-/// Tells the secret on the socket, and the planter what signals arrived.
+/// Tells the secret on the sockets, and the planter what arrived.
 fn serve(
     settings: &Settings<'_>,
     mut control: &UnixStream,
     signals: &SignalFd,
 ) -> Result<Infallible> {
+    let Settings { listener, service, secret, .. } = settings;
     control.write_all(&[0]).call("write(planter)")?; // Ready.
+    let mut forged = false;
     loop {
         let mut fds = [
-            PollFd::new(settings.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(service.listener.as_fd(), PollFlags::POLLIN),
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
         ];
-        poll(&mut fds, PollTimeout::NONE).call("poll()")?;
-        let [has_caller, is_asked] = fds.map(|fd| fd.any() == Some(true));
-        if has_caller {
-            let (mut caller, _) =
-                settings.listener.accept().call("accept()")?;
-            // A caller that has gone away is none of our business.
-            let _ = caller.write_all(settings.secret.as_bytes());
+        poll(&mut fds, Service::PERIOD).call("poll()")?;
+        let [is_called, is_connected, is_asked] =
+            fds.map(|fd| fd.any() == Some(true));
+        // A caller that has gone away is none of our business.
+        if is_called {
+            let (mut caller, _) = listener.accept().call("accept()")?;
+            let _ = caller.write_all(secret.as_bytes());
         }
+        if is_connected {
+            let (mut caller, _) = service.listener.accept().call("accept()")?;
+            let _ = caller.write_all(secret.as_bytes());
+        }
+        forged |= service.receive()?;
+        service.send()?;
         if is_asked {
             control.read_exact(&mut [0]).call("read(planter)")?;
             let signal = signals.read_signal().call("read(signalfd)")?;
-            control
-                .write_all(&[u8::from(signal.is_some())])
-                .call("write(planter)")?;
+            let answer = u8::from(signal.is_some()) | u8::from(forged) << 1;
+            control.write_all(&[answer]).call("write(planter)")?;
+            forged = false;
         }
     }
 }

@@ -22,11 +22,14 @@ mod keeper;
 mod kernel;
 mod loop_device;
 mod mounts;
+mod neighbour;
 mod network;
 mod outcome;
+mod packet;
 mod paths;
 mod proc;
 mod processes;
+mod service;
 mod signals;
 mod spec;
 mod users;
@@ -38,6 +41,7 @@ use serde::Serialize;
 pub use against::{AgainstOptions, against};
 pub use canary::{Canary, PlantOptions, Sighting, plant};
 pub use exchange::{ExchangeOptions, exchange};
+pub use neighbour::{NeighbourOptions, neighbour};
 pub use outcome::{
     Claim, Finding, Format, Outcome, Report, UNTRIED, json, print, table,
 };
@@ -55,6 +59,9 @@ pub struct Attack {
     /// What counts as an escape.
     #[serde(skip)]
     pub proof: Proof,
+    /// Whose traffic it is after: another sandbox, started for it.
+    #[serde(skip)]
+    neighbour: Option<neighbour::Tenant>,
     /// The inside half. A call that fails is what contained it.
     #[serde(skip)]
     run: fn(&Spec) -> Result<Finding>,
@@ -76,6 +83,7 @@ pub enum Proof {
 #[rustfmt::skip] // Or each row would be six lines.
 pub const ATTACKS: &[Attack] = {
     use Proof::{Comparison, Secret, Witness};
+    use neighbour::Tenant;
     &[
         attack("read-host-file", Secret, paths::read_host_file,
             "read a file of the host by its path"),
@@ -119,6 +127,20 @@ pub const ATTACKS: &[Attack] = {
             "leave a mount behind in the mount table of the host"),
         attack("abstract-socket", Secret, network::abstract_socket,
             "connect to an abstract Unix socket of the host"),
+        attack("host-loopback", Secret, network::host_loopback,
+            "connect to a service that listens on the host's loopback alone"),
+        attack("sniff-traffic", Secret, network::sniff_traffic,
+            "read what is sent on the interfaces of the host"),
+        attack("hijack-port", Secret, network::hijack_port,
+            "take datagrams that arrive on a port of the host"),
+        attack("forged-source", Witness, network::forged_source,
+            "send the host a packet with the source address of another"),
+        Attack { neighbour: Some(Tenant::Same),
+            ..attack("arp-spoof", Secret, neighbour::arp_spoof,
+            "claim an address by ARP, and take what a neighbour sends it") },
+        Attack { neighbour: Some(Tenant::Other),
+            ..attack("other-tenant", Secret, neighbour::other_tenant,
+            "hear what a container of another tenant tells its own") },
     ]
 };
 
@@ -128,7 +150,7 @@ const fn attack(
     run: fn(&Spec) -> Result<Finding>,
     about: &'static str,
 ) -> Attack {
-    Attack { name, about, proof, run }
+    Attack { name, about, proof, neighbour: None, run }
 }
 
 /// The attack of this name.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use attacks::{
     ATTACKS, AgainstOptions, Attack, ExchangeOptions, Format, HeldSignals,
-    Outcome, PlantOptions, Report, Spec,
+    NeighbourOptions, Outcome, PlantOptions, Report, Spec,
 };
 use clap::Parser;
 use process::{Call, Result};
@@ -54,6 +54,8 @@ enum Options {
     /// Ends by SIGTERM, SIGINT, the end of its parent or --for, leaves the two
     /// as they were, and prints how often it exchanged them.
     Exchange(ExchangeOptions),
+    #[command(hide = true)] // `attacks against` runs it in a second sandbox.
+    Neighbour(NeighbourOptions),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +92,10 @@ fn run(options: &Options) -> Result<ExitCode> {
             print(&reports, &reports, *format)?;
             let failed = reports.iter().any(|r| r.outcome == Outcome::Failed);
             Ok(u8::from(failed).into())
+        }
+        Options::Neighbour(options) => {
+            attacks::neighbour(options)?;
+            Ok(ExitCode::SUCCESS)
         }
         Options::Exchange(options) => {
             let count = attacks::exchange(options)?;

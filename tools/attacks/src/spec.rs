@@ -9,6 +9,10 @@
 //! | `inside` | path, in the sandbox, of a directory to attack from |
 //! | `uid`, `gid` | an ordinary user |
 //! | `pid`, `address` | the canary process, and where it holds the secret |
+//! | `port` | TCP port of 127.0.0.1 on which the canary process tells the secret |
+//! | `service` | UDP port of the host on which the secret arrives, over and over |
+//! | `network` | inode of the host's network namespace |
+//! | `claim` | what the neighbour sends the secret to: an address that nobody has |
 //! | `shm` | number of a System V shared memory segment |
 //! | `disk` | `MAJOR:MINOR` of a disk of the host; if one could be planted |
 //! | `handle` | file handle of the secret file; if it has one |

@@ -8,6 +8,7 @@ mod canaries;
 mod directories;
 mod groups;
 mod half_made;
+mod hosts;
 mod mounts;
 mod network;
 mod process_table;
@@ -53,6 +54,7 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 /// The order matters: a process keeps a mount busy, and a directory must not
 /// be removed with what is mounted in it.
 const KINDS: &[Find] = &[
+    hosts::find,
     processes::find,
     groups::find,
     mounts::find,

@@ -62,7 +62,9 @@ pub const LADDER: &[Step] = &[
         ],
         contains: &[
             "chroot-breakout",
+            "arp-spoof",
             "core-pattern",
+            "forged-source",
             "inherited-fd",
             "kernel-memory",
             "leave-mount",
@@ -73,6 +75,7 @@ pub const LADDER: &[Step] = &[
             "proc-root",
             "rename-host",
             "set-uid",
+            "sniff-traffic",
             "sysrq-trigger",
             "unmask",
             "write-volume",
@@ -147,9 +150,12 @@ pub const LADDER: &[Step] = &[
             ("capabilities", "private"),
         ],
         contains: &[
+            "arp-spoof",
+            "forged-source",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
+            "sniff-traffic",
             "unmask",
             "write-volume",
         ],
@@ -166,7 +172,14 @@ pub const LADDER: &[Step] = &[
             ("listening-sockets", "private"),
             ("abstract-sockets", "private"),
         ],
-        contains: &["abstract-socket"],
+        contains: &["abstract-socket", "hijack-port", "host-loopback"],
+    },
+    Step {
+        name: "09-vxlan",
+        builds_on: Some("08-net"),
+        takes_rootfs: true,
+        isolates: &[],
+        contains: &["other-tenant"],
     },
     Step {
         name: "10-cgroups",
@@ -226,12 +239,14 @@ impl Step {
 
     /// The options that the step needs on this pretend host.
     pub fn options_on(&self, host: &Host) -> Vec<&'static str> {
-        let has = |name| self.lineage().iter().any(|s| s.name == name);
         let mut options = vec![];
-        if has("02-jail") && host.ids() == Ids::RootOnly {
+        if self.has("02-jail") && host.ids() == Ids::RootOnly {
             options.extend(["--user", "0"]);
         }
-        if has("10-cgroups") {
+        if self.has("09-vxlan") {
+            options.push("--vni=1");
+        }
+        if self.has("10-cgroups") {
             options.extend(match host.ids() {
                 Ids::All => LIMITS,
                 // Groups are delegated by whoever owns them, not by a host
@@ -240,6 +255,15 @@ impl Step {
             });
         }
         options
+    }
+
+    /// The option that makes the same container another tenant's.
+    pub fn other_tenant(&self) -> Option<&'static str> {
+        self.has("09-vxlan").then_some("--vni=2")
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.lineage().iter().any(|step| step.name == name)
     }
 
     /// The arguments that run `command` in this step.

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{
-    bench, book, clean, demo, doctor, matrix, planted, setup, test, vm,
+    bench, book, clean, demo, doctor, frame, hosts, matrix, planted, setup,
+    test, vm,
 };
 
 /// The container workshop: build a container, a system call at a time.
@@ -24,6 +25,8 @@ enum Command {
     Test(test::Options),
     Planted(planted::Options),
     Bench(bench::Options),
+    Hosts(hosts::Options),
+    Frame(frame::Options),
     Book(book::Options),
     Clean(clean::Options),
     #[command(hide = true)] // `workshop test` calls it.
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Hosts(options) => hosts::run(options),
+        Command::Frame(options) => frame::run(options),
         Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
         Command::RunTests(options) => test::inside::run(options),

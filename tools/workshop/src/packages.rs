@@ -17,8 +17,6 @@ pub struct Need {
     substitute: Option<&'static str>,
     /// What calls them.
     purpose: &'static str,
-    /// Root does without.
-    only_for_users: bool,
     /// The packages in each distribution, in the order of [`MANAGERS`].
     packages: [&'static str; MANAGERS.len()],
 }
@@ -38,7 +36,6 @@ const NEEDS: &[Need] = &[
         programs: &["cc"],
         substitute: None,
         purpose: "rustc links with it",
-        only_for_users: false,
         packages: [
             "gcc libc6-dev",
             "gcc glibc-static",
@@ -51,7 +48,6 @@ const NEEDS: &[Need] = &[
         programs: &["busybox"],
         substitute: Some("apt-get"), // with which the script fetches it
         purpose: "rootfs/busybox is made of it",
-        only_for_users: false,
         packages: [
             "busybox-static",
             "busybox",
@@ -64,35 +60,30 @@ const NEEDS: &[Need] = &[
         programs: &["unshare", "nsenter", "setpriv"],
         substitute: None,
         purpose: "tests and demonstrations make hosts of their own with it",
-        only_for_users: false,
         packages: ["util-linux"; 5],
     },
     Need {
         programs: &["ip"],
         substitute: None,
         purpose: "tests and demonstrations look at networks with it",
-        only_for_users: false,
         packages: ["iproute2", "iproute", "iproute2", "iproute2", "iproute2"],
     },
     Need {
         programs: &["nft"],
         substitute: None,
         purpose: "tests and the book look at the firewall with it",
-        only_for_users: false,
         packages: ["nftables"; 5],
     },
     Need {
         programs: &["strace", "perl"],
         substitute: None,
         purpose: "the book watches system calls, and escapes, with it",
-        only_for_users: false,
         packages: ["strace perl"; 5],
     },
     Need {
         programs: &["newuidmap", "newgidmap"],
         substitute: None,
-        purpose: "it gives an ordinary user more than one user id",
-        only_for_users: true,
+        purpose: "an ordinary user has more than one user id by it",
         packages: [
             "uidmap",
             "shadow-utils",
@@ -109,42 +100,42 @@ const GUEST_NEEDS: &[Need] = &[
         programs: &["qemu-system-x86_64"],
         substitute: None,
         purpose: "guests run in it",
-        only_for_users: false,
         packages: ["qemu-system-x86"; 5],
     },
     Need {
         programs: &["busybox"],
         substitute: None,
         purpose: "guests boot into it",
-        only_for_users: false,
         packages: ["busybox-static"; 5],
     },
     Need {
         programs: &["cpio"],
         substitute: None,
         purpose: "it packs what guests boot into",
-        only_for_users: false,
         packages: ["cpio"; 5],
     },
     Need {
         programs: &["depmod", "modprobe"],
         substitute: None,
         purpose: "guests load modules with it",
-        only_for_users: false,
         packages: ["kmod"; 5],
+    },
+    Need {
+        programs: &["mkfs.ext4"],
+        substitute: None,
+        purpose: "guests have root file systems on a disk of theirs",
+        packages: ["e2fsprogs"; 5],
     },
     Need {
         programs: &["newuidmap", "newgidmap"],
         substitute: None,
         purpose: "tests there map ids as an ordinary user",
-        only_for_users: false,
         packages: ["uidmap"; 5],
     },
     Need {
         programs: &["xz"],
         substitute: None,
         purpose: "modules are compressed with it",
-        only_for_users: false,
         packages: ["xz-utils"; 5],
     },
 ];
@@ -155,7 +146,6 @@ const SHARE_NEEDS: &[Need] = &[Need {
     programs: &["/usr/lib/qemu/virtiofsd"],
     substitute: Some("/usr/libexec/virtiofsd"),
     purpose: "guests see the machine's files by way of it",
-    only_for_users: false,
     packages: ["virtiofsd"; 5],
 }];
 
@@ -165,7 +155,6 @@ const VAGRANT_NEEDS: &[Need] = &[
         programs: &["vagrant", "libvirtd", "virsh", "dnsmasq"],
         substitute: None,
         purpose: "the Vagrantfile is tried with it",
-        only_for_users: false,
         packages: ["vagrant vagrant-libvirt libvirt-daemon-system \
                     libvirt-clients dnsmasq-base iptables";
             5],
@@ -174,22 +163,19 @@ const VAGRANT_NEEDS: &[Need] = &[
         programs: &["mmdebstrap", "extlinux", "sfdisk", "qemu-img"],
         substitute: None,
         purpose: "a box is made with it",
-        only_for_users: false,
         packages: ["mmdebstrap extlinux syslinux-common fdisk qemu-utils"; 5],
     },
     Need {
         programs: &["ssh", "rsync", "strip"],
         substitute: None,
         purpose: "files go into virtual machines with it",
-        only_for_users: false,
         packages: ["openssh-client rsync binutils"; 5],
     },
 ];
 
 impl Need {
-    fn is_met(&self, has: impl Fn(&str) -> bool, is_root: bool) -> bool {
-        (is_root && self.only_for_users)
-            || self.programs.iter().all(|program| has(program))
+    fn is_met(&self, has: impl Fn(&str) -> bool) -> bool {
+        self.programs.iter().all(|program| has(program))
             || self.substitute.is_some_and(&has)
     }
 
@@ -200,19 +186,15 @@ impl Need {
 }
 
 /// What is not there, on a machine that `has` these programs.
-pub fn missing(
-    has: impl Fn(&str) -> bool,
-    is_root: bool,
-) -> Vec<&'static Need> {
-    missing_of(NEEDS, has, is_root)
+pub fn missing(has: impl Fn(&str) -> bool) -> Vec<&'static Need> {
+    missing_of(NEEDS, has)
 }
 
 fn missing_of(
     needs: &'static [Need],
     has: impl Fn(&str) -> bool,
-    is_root: bool,
 ) -> Vec<&'static Need> {
-    needs.iter().filter(|need| !need.is_met(&has, is_root)).collect()
+    needs.iter().filter(|need| !need.is_met(&has)).collect()
 }
 
 /// The one command, for root, that installs `needs`.
@@ -257,7 +239,7 @@ pub fn check() -> Result<()> {
 }
 
 fn check_for(needs: &'static [Need]) -> Result<()> {
-    let missing = missing_of(needs, has, geteuid().is_root());
+    let missing = missing_of(needs, has);
     if missing.is_empty() {
         return Ok(());
     }
@@ -291,7 +273,7 @@ pub fn ensure_for_vagrant() -> Result<()> {
 }
 
 fn ensure_for(needs: &'static [Need]) -> Result<()> {
-    let missing = missing_of(needs, has, geteuid().is_root());
+    let missing = missing_of(needs, has);
     if !missing.is_empty()
         && geteuid().is_root()
         && has("apt-get")
@@ -323,8 +305,16 @@ mod tests {
     use super::*;
 
     const ALL: &[&str] = &[
-        "cc", "busybox", "unshare", "nsenter", "setpriv", "ip", "strace",
+        "cc",
+        "busybox",
+        "unshare",
+        "nsenter",
+        "setpriv",
+        "ip",
+        "strace",
         "perl",
+        "newuidmap",
+        "newgidmap",
     ];
 
     fn with(more: &'static [&str]) -> impl Fn(&str) -> bool {
@@ -332,29 +322,21 @@ mod tests {
     }
 
     #[test]
-    fn root_needs_no_newuidmap() {
-        assert!(missing(with(&[]), true).is_empty());
-        let for_user = missing(with(&[]), false);
-        assert_eq!(for_user.len(), 1);
-        assert!(for_user[0].describe().starts_with("newuidmap, newgidmap ("));
-    }
-
-    #[test]
     fn apt_get_stands_in_for_busybox() {
         let without = |p: &str| p != "busybox" && with(&[])(p);
-        assert_eq!(missing(without, true).len(), 1);
+        assert_eq!(missing(without).len(), 1);
         let fetched = |p: &str| p != "busybox" && with(&["apt-get"])(p);
-        assert!(missing(fetched, true).is_empty());
+        assert!(missing(fetched).is_empty());
     }
 
     #[test]
     fn one_command_installs_all() {
         let bare = |program: &str| program == "dnf";
         assert_eq!(
-            installer(&missing(bare, false), bare).unwrap(),
+            installer(&missing(bare), bare).unwrap(),
             "dnf install -y gcc glibc-static busybox util-linux iproute \
              strace perl shadow-utils"
         );
-        assert_eq!(installer(&missing(|_| false, true), |_| false), None);
+        assert_eq!(installer(&missing(|_| false), |_| false), None);
     }
 }

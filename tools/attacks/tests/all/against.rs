@@ -8,12 +8,15 @@ use crate::host::{Root, hosts, program, text};
 use attacks::{ATTACKS, Outcome};
 
 /// What a jail shares with the host.
-const SHARED: [&str; 5] = [
+const SHARED: [&str; 8] = [
     "list-processes",
     "signal-process",
     "ptrace-process",
     "shared-memory",
     "abstract-socket",
+    "host-loopback",
+    "hijack-port",
+    "other-tenant",
 ];
 
 #[test]
@@ -104,7 +107,18 @@ fn namespaces_contain_what_they_are_for() {
         ),
         ("--uts", &["rename-host"]),
         ("--ipc", &["shared-memory"]),
-        ("--net", &["abstract-socket"]),
+        (
+            "--net",
+            &[
+                "abstract-socket",
+                "host-loopback",
+                "sniff-traffic",
+                "hijack-port",
+                "forged-source",
+                "arp-spoof",
+                "other-tenant",
+            ],
+        ),
         ("--mount --propagation private", &["leave-mount"]),
     ];
     for host in hosts() {
@@ -240,7 +254,9 @@ fn a_report_without_the_canarys_id_is_no_sign_of_life() {
                     continue;
                 }
                 assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
-                assert!(report.evidence.contains("the id"), "{report:?}");
+                let why = ["the id", "no neighbour"];
+                let is_why = |why: &&str| report.evidence.contains(*why);
+                assert!(why.iter().any(is_why), "{report:?}");
             }
         }
     }
@@ -258,5 +274,36 @@ fn without_a_canary_nothing_is_attacked() {
                 .status;
             assert_eq!(status.code(), Some(64), "{}", attack.name);
         }
+    }
+}
+
+/// A bridge gives every frame to whom it is for, or says it is for: on one
+/// without measures a container can lie.
+#[test]
+fn a_bridge_alone_stops_no_liar() {
+    // The container says its number, and waits until it is plugged in.
+    let script = "
+        ip link add bridge0 type bridge 2>/dev/null
+        ip address replace 10.9.0.1/24 dev bridge0
+        ip link set bridge0 up
+        fifo=$(mktemp -u); mkfifo $fifo
+        exec 7<&0 # A job in the background would read nothing.
+        unshare --net sh -c 'read go <'$fifo'; exec \"$@\"' sh \"$@\" <&7 &
+        until [ $(readlink /proc/$!/ns/net) != $(readlink /proc/$$/ns/net) ]
+        do sleep 0.01; done
+        ip link add v$! type veth peer name eth0 netns $!
+        ip link set v$! master bridge0 up
+        nsenter --net --target $! sh -c \"ip link set lo up
+            ip address add 10.9.0.$(($! % 200 + 2))/24 broadcast + dev eth0
+            ip link set eth0 up; ip route add default via 10.9.0.1\"
+        echo go >$fifo; rm $fifo
+        wait $!";
+    let attacks = ["arp-spoof", "other-tenant", "forged-source"];
+    for host in hosts() {
+        let mut step = Command::new("sh");
+        step.args(["-c", script, "sh"]);
+        let shared = ["host-loopback", "sniff-traffic", "hijack-port"];
+        let all = [&attacks[..], &shared].concat();
+        host.expect(&host.against(&all, None, &step), &attacks);
     }
 }

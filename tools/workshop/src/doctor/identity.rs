@@ -139,9 +139,6 @@ pub(super) fn newuidmap(machine: &Machine) -> Verdict {
     if machine.has("newuidmap") && machine.has("newgidmap") {
         return Verdict::ok("newuidmap and newgidmap");
     }
-    if machine.is_root() {
-        return Verdict::ok("not installed, and root needs none");
-    }
     Verdict::warning(
         "not installed",
         "a user namespace has one user only; `cargo workshop setup` says what to \

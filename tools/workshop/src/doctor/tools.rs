@@ -5,7 +5,7 @@ use crate::packages;
 
 pub(super) fn programs(machine: &Machine) -> Verdict {
     let has = |program: &str| machine.has(program);
-    let missing = packages::missing(has, machine.is_root());
+    let missing = packages::missing(has);
     if missing.is_empty() {
         return Verdict::ok("all that are needed");
     }

@@ -18,6 +18,9 @@ pub fn attacks(step: &Step) -> Result<Column> {
     if step.takes_rootfs {
         command.arg("--rootfs").arg(&rootfs);
     }
+    if let Some(other) = step.other_tenant() {
+        command.args(["--other-tenant", other]);
+    }
     command.arg("--").arg(programs.join(step.name));
     let mut options = step.options_on(&host);
     if step.lineage().iter().any(|step| step.name == "06-mount") {

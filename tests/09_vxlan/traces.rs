@@ -1,0 +1,54 @@
+//! What is left when it has ended, however it ended.
+
+use super::scene::{PEERS, Scene};
+
+#[test]
+fn the_host_stays_as_it_was() {
+    support::leaves_no_trace("09-vxlan");
+}
+
+#[test]
+fn after_failure_and_kill_nothing_is_left_either() {
+    let scene = Scene::start();
+    let before = scene.states();
+    let run = |options: &str, command: &[&str]| {
+        let mut tool = scene.tool(1, options, command);
+        tool.output().expect("it starts");
+    };
+    run(PEERS, &["false"]);
+    scene.unchanged(&before, "failure");
+    run(PEERS, &["no-such-program"]);
+    scene.unchanged(&before, "no command");
+    run("--vni 7 --local 10.9.9.9", &["true"]);
+    scene.unchanged(&before, "an address of somebody else's");
+
+    let several = [1, 1, 2, 3].map(|n| scene.serve(n, PEERS, "tcp"));
+    assert_ne!(scene.states(), before);
+    several.into_iter().for_each(super::scene::Server::kill);
+    scene.unchanged(&before, "SIGKILL");
+}
+
+/// How many start at once on one host.
+const MANY: usize = 20;
+
+#[test]
+fn many_that_start_at_once_have_addresses_of_their_own() {
+    let scene = Scene::start();
+    let before = scene.states();
+    let show = "ip -o -4 address show dev overlay0; sleep 1";
+    let start = |_| {
+        let mut tool = scene.tool(1, PEERS, &["sh", "-c", show]);
+        tool.stdout(std::process::Stdio::piped()).spawn().expect("it starts")
+    };
+    let all: Vec<_> = (0..MANY).map(start).collect();
+    let mut seen: Vec<_> = all
+        .into_iter()
+        .map(|tool| tool.wait_with_output().expect("its output"))
+        .map(|output| super::scene::text(&output))
+        .map(|line| line.split_whitespace().nth(3).map(str::to_owned))
+        .collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), MANY, "{seen:?}");
+    scene.unchanged(&before, "success");
+}
