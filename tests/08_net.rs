@@ -13,6 +13,7 @@ mod traces;
 
 use scene::{HERE, OUTSIDE, Running, Scene};
 use support::{Sandbox, different, isolates, refuses, same, still_shares};
+use workshop::host::Ids;
 
 // --- What is isolated -------------------------------------------------------
 
@@ -43,7 +44,7 @@ fn interfaces(sandbox: &Sandbox) -> Vec<String> {
 fn a_server_on_the_hosts_loopback_is_out_of_reach() {
     let scene = Scene::start();
     let _server = scene.serve_at(HERE, "tcp", 7002);
-    let ask = "/peer ask tcp 127.0.0.1 7002 2>/dev/null || echo nobody";
+    let ask = "/dev/peer ask tcp 127.0.0.1 7002 2>/dev/null || echo nobody";
     assert_eq!(scene.inside(&["--network", "host"], ask), "127.0.0.1\n");
     assert_eq!(scene.inside(&[], ask), "nobody\n");
 }
@@ -70,10 +71,10 @@ fn it_reaches_itself_the_host_and_the_outside_in_both_families() {
     let _host = scene.serve_at(HERE, "tcp", 7001);
     let script = "ping -c 1 -W 2 127.0.0.1 >&2; ping -c 1 -W 2 ::1 >&2
         for protocol in tcp udp; do
-            /peer ask $protocol 192.0.2.2 7000
-            /peer ask $protocol 2001:db8::2 7000
+            /dev/peer ask $protocol 192.0.2.2 7000
+            /dev/peer ask $protocol 2001:db8::2 7000
         done
-        /peer ask tcp 10.88.8.1 7001; /peer ask tcp fd88:8::1 7001";
+        /dev/peer ask tcp 10.88.8.1 7001; /dev/peer ask tcp fd88:8::1 7001";
     // The outside sees the host, the host sees the container.
     let both = "192.0.2.1\n2001:db8::1\n";
     assert_eq!(
@@ -86,7 +87,8 @@ fn it_reaches_itself_the_host_and_the_outside_in_both_families() {
 fn containers_reach_each_other_by_address_and_by_name() {
     let scene = Scene::start();
     let _web = scene.serve(&["--hostname", "web"], "tcp", 80);
-    let script = "/peer ask tcp 10.88.8.2 80; /peer ask tcp fd88:8::2 80
+    let script =
+        "/dev/peer ask tcp 10.88.8.2 80; /dev/peer ask tcp fd88:8::2 80
         ping -c 1 -W 2 web >&2; ping -c 1 -W 2 client >&2
         grep -w web /etc/hosts";
     assert_eq!(
@@ -144,14 +146,14 @@ fn a_neighbour_can_be_nobody_else() {
     let scene = Scene::start();
     let _server = scene.serve(&[], "tcp", 80);
     // With its own address it may; with another hardware or address not.
-    let script = "/peer ask tcp 10.88.8.2 80
+    let script = "/dev/peer ask tcp 10.88.8.2 80
         ip address add 10.88.8.77/24 dev eth0
         ip route replace 10.88.8.2 dev eth0 src 10.88.8.77
-        ! /peer ask tcp 10.88.8.2 80 2>/dev/null
+        ! /dev/peer ask tcp 10.88.8.2 80 2>/dev/null
         ip route del 10.88.8.2 dev eth0
-        /peer ask tcp 10.88.8.2 80
+        /dev/peer ask tcp 10.88.8.2 80
         ip link set eth0 address 02:42:00:00:00:01
-        ! /peer ask tcp 10.88.8.2 80 2>/dev/null";
+        ! /dev/peer ask tcp 10.88.8.2 80 2>/dev/null";
     assert_eq!(scene.inside(&[], script), "10.88.8.3\n10.88.8.3\n");
 }
 
@@ -177,13 +179,52 @@ fn the_network_of_another_container_can_be_had() {
     let server = scene.serve(&[], "tcp", 80);
     let pid = scene.host.number_of(server.pid).expect("a process");
     let network = format!("container:{pid}");
-    let script = "/peer ask tcp 127.0.0.1 80; ip -o -4 address show eth0 |
+    let script = "/dev/peer ask tcp 127.0.0.1 80; ip -o -4 address show eth0 |
         grep -o 10.88.8.2/24";
     let shown = scene.inside(&["--network", &network], script);
     assert_eq!(shown, "127.0.0.1\n10.88.8.2/24\n");
 
     let tool = scene.tool(&["--network", "container:99999999"], &["true"]);
     refuses(tool, 125, "ESRCH");
+}
+
+#[test]
+fn an_ordinary_user_has_loopback_and_a_helper_if_there_is_one() {
+    let scene = Scene::start();
+    if scene.host.ids() != Ids::All {
+        support::skip!("the pretend host can't make /dev/net/tun", "sudo");
+    }
+    let _outside = scene.serve_at(OUTSIDE, "tcp", 7000);
+    scene.on_host(
+        "mkdir /dev/net; mknod -m 666 /dev/net/tun c 10 200
+        ip route add default via 192.0.2.2
+        mkdir /mnt/own; cp $STEP $PEER /mnt; chmod 755 /mnt/08-net /mnt/peer
+        tar -C $ROOTFS --exclude attacks --exclude probe -c . |
+            tar -C /mnt/own --no-same-owner -x
+        cp /mnt/peer /mnt/own/; chown -R 1000:1000 /mnt/own",
+    );
+    let user = "setpriv --reuid 1000 --regid 1000 --clear-groups /mnt/08-net";
+    let run = |options: &str, command: &str| {
+        let script = format!("{user} {options} /mnt/own {command}");
+        scene.host_shell(&script).output().expect("a shell")
+    };
+    let alone = run("", "ls /sys/class/net");
+    assert_eq!(String::from_utf8_lossy(&alone.stdout), "lo\n");
+    let bridge = run("--network bridge", "true");
+    let said = String::from_utf8_lossy(&bridge.stderr);
+    assert!(said.contains("it takes"), "{said}");
+    let ask = "/peer ask tcp 192.0.2.2 7000";
+    for helper in ["slirp4netns", "pasta"] {
+        if scene.on_host(&format!("command -v {helper} || true")).is_empty() {
+            support::skip!(&format!("there is no {helper}"), "install it");
+        }
+        let helped = run(&format!("--network {helper}"), ask);
+        let who = String::from_utf8_lossy(&helped.stdout);
+        assert_eq!(who, "192.0.2.1\n", "{helper}: {helped:?}");
+        support::eventually("the helper has ended", || {
+            scene.on_host(&format!("pidof {helper} || true")).is_empty()
+        });
+    }
 }
 
 #[test]

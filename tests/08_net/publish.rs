@@ -18,11 +18,11 @@ fn a_published_port_is_reached_from_everywhere() {
     }
     // From another container, and from itself by way of the host.
     for to in [HOST4, HOST6] {
-        let script = format!("/peer ask tcp {to} 8080");
+        let script = format!("/dev/peer ask tcp {to} 8080");
         assert_ne!(scene.inside(&[], &script), "");
         let itself = format!(
-            "/peer serve tcp 81 >/dev/null & sleep 0.2; \
-             /peer ask tcp {to} 8081"
+            "/dev/peer serve tcp 81 >/dev/null & sleep 0.2; \
+             /dev/peer ask tcp {to} 8081"
         );
         assert_ne!(scene.inside(&["-p", "8081:81"], &itself), "");
     }

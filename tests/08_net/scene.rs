@@ -59,10 +59,10 @@ impl Scene {
         shell
     }
 
-    /// The step, which finds `/peer` inside.
+    /// The step, which finds `/dev/peer` inside.
     pub(crate) fn tool(&self, options: &[&str], command: &[&str]) -> Command {
         let step = Step::find("08-net").expect("a step of the ladder");
-        let volume = format!("{}:/peer:ro", program("peer").display());
+        let volume = format!("{}:/dev/peer:ro", program("peer").display());
         let mut all = vec!["-v", &volume];
         all.extend(options);
         step_in(&rootfs(), &self.host, step.name, step, &all, command)
@@ -82,7 +82,7 @@ impl Scene {
         port: u16,
     ) -> Running {
         let port = port.to_string();
-        let command = ["/peer", "serve", protocol, &port];
+        let command = ["/dev/peer", "serve", protocol, &port];
         Running::start(self.tool(options, &command))
     }
 

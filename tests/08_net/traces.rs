@@ -83,6 +83,9 @@ fn what_the_sweeper_left_the_next_start_reclaims() {
         done; true",
     );
     server.kill();
+    support::eventually("the kernel has removed the cable", || {
+        !scene.on_host("ip -brief link").contains("workshop-2")
+    });
     let reuse =
         scene.inside(&["-p", "8080:80"], "hostname >/dev/null; echo ok");
     assert_eq!(reuse, "ok\n");

@@ -118,10 +118,10 @@ impl Network {
         options: &NetOptions,
         container: &pid::Child,
         name: Option<&str>,
-    ) -> Result<Option<Connection>> {
+    ) -> Result<Option<Plugged>> {
         match self {
             Self::Bridge => {
-                Connection::make(options, container.pidfd(), name).map(Some)
+                Plugged::in_bridge(options, container.pidfd(), name).map(Some)
             }
             Self::Helper(program) => {
                 helper::start(program, container).map(|()| None)
@@ -142,15 +142,17 @@ impl Network {
     }
 }
 
-/// The container's connection to the bridge.
+/// What the tool holds for a container at the bridge: rules, and ports of the
+/// host's.
 #[must_use = "dropped, it takes rules and ports along"]
-pub struct Connection {
+pub struct Plugged {
     _rules: Rules,
     _ports: Vec<OwnedFd>,
 }
 
-impl Connection {
-    fn make(
+impl Plugged {
+    /// While the container waits: gives it a cable.
+    fn in_bridge(
         options: &NetOptions,
         container: BorrowedFd,
         name: Option<&str>,
@@ -169,7 +171,7 @@ impl Connection {
         names::write_hosts(&mut netlink, options, &state)?;
         names::write_resolv_conf(&state)?;
         match options.enable_forwarding {
-            true => forwarding::enable(&state)?,
+            true => forwarding::enable()?,
             false => forwarding::tell(),
         }
         drop(state); // From here on it touches nothing of others.

@@ -36,13 +36,15 @@ impl Locked {
     /// Makes the directory if need be, and waits for the lock.
     pub fn wait(path: &Path) -> Result<Self> {
         loop {
-            fs::create_dir_all(path)
-                .call(format_args!("mkdir({path:?})"))
-                .hint(
-                    Errno::EACCES,
-                    "it takes root; a user namespace can mount a file system \
+            let made = fs::create_dir_all(path);
+            if made.as_ref().is_err_and(is_missing) {
+                continue; // Somebody has removed the one above meanwhile.
+            }
+            made.call(format_args!("mkdir({path:?})")).hint(
+                Errno::EACCES,
+                "it takes root; a user namespace can mount a file system \
                      of its own on /run: `mount -t tmpfs run /run`",
-                )?;
+            )?;
             let Some(locked) = Self::lock(path)? else { continue };
             return Ok(locked);
         }
@@ -51,9 +53,7 @@ impl Locked {
     /// None, if the last one to use it has removed it meanwhile.
     fn lock(path: &Path) -> Result<Option<Self>> {
         let file = match File::open(path) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                return Ok(None);
-            }
+            Err(error) if is_missing(&error) => return Ok(None),
             file => file.call(format_args!("open({path:?})"))?,
         };
         let inode = file.metadata().call(format_args!("stat({path:?})"))?.ino();
@@ -86,4 +86,8 @@ impl Locked {
         }
         Ok(())
     }
+}
+
+fn is_missing(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
 }

@@ -29,15 +29,8 @@ pub fn start(
     container: BorrowedFd,
     sweep: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let null = File::options().read(true).write(true).open("/dev/null");
-    let null = null.call("open(\"/dev/null\")")?;
     process::spawn(|_| {
-        // Neither Ctrl-C nor the end of the terminal are meant for it.
-        setsid().call("setsid()")?;
-        // Who reads what the tool prints is not to wait for this one's end.
-        dup2_stdin(&null).call("dup2(stdin)")?;
-        dup2_stdout(&null).call("dup2(stdout)")?;
-        dup2_stderr(&null).call("dup2(stderr)")?;
+        detach()?;
         wait_for_end(container)?;
         sweep()?;
         exit(0)
@@ -45,7 +38,19 @@ pub fn start(
     .map(drop)
 }
 
-fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
+/// Leaves the terminal: neither Ctrl-C nor its end are meant for this process,
+/// and who reads what the tool prints is not to wait for it.
+pub(crate) fn detach() -> Result<()> {
+    setsid().call("setsid()")?;
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.call("open(\"/dev/null\")")?;
+    dup2_stdin(&null).call("dup2(stdin)")?;
+    dup2_stdout(&null).call("dup2(stdout)")?;
+    dup2_stderr(&null).call("dup2(stderr)")
+}
+
+/// Waits for a process that is no child of this one.
+pub(crate) fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
     let mut events = [PollFd::new(pidfd, PollFlags::POLLIN)];
     poll(&mut events, PollTimeout::NONE).call("poll(pidfd)").map(drop)
 }

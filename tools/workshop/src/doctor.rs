@@ -10,6 +10,7 @@ mod identity;
 mod kernel;
 mod machine;
 mod namespaces;
+mod network;
 mod surroundings;
 mod table;
 mod tools;
@@ -62,6 +63,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("veth", |machine| features::check(machine, &features::VETH)),
     ("bridge", |machine| features::check(machine, &features::BRIDGE)),
     ("vxlan", |machine| features::check(machine, &features::VXLAN)),
+    ("forwarding", network::forwarding),
+    ("br_netfilter", network::br_netfilter),
     ("nf_tables", |machine| features::check(machine, &features::NF_TABLES)),
     ("seccomp", features::seccomp),
     ("landlock", features::landlock),
