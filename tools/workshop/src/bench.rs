@@ -6,11 +6,13 @@
 //! the like.
 
 mod machine;
+mod network;
 mod peer;
 mod report;
 mod stopwatch;
 mod summary;
 mod table;
+mod traffic;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,12 +37,19 @@ pub struct Options {
     /// others may rely on
     #[arg(long, default_value_t = 100, value_name = "N")]
     runs: usize,
+    /// Measure networks instead: how long it takes to set one up, and what
+    /// goes through
+    #[arg(long, conflicts_with = "step")]
+    network: bool,
     /// How to print it
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// Measure the steps in this directory, and build nothing
     #[arg(long, hide = true, value_name = "DIR")]
     programs: Option<PathBuf>,
+    /// What this command calls itself with, to be one end of a connection
+    #[arg(long, hide = true, value_name = "WORDS")]
+    traffic: Option<String>,
     /// What this command calls itself with on the pretend host: commands,
     /// with a `;` between them
     #[arg(last = true, hide = true)]
@@ -63,8 +72,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !options.commands.is_empty() {
         return stopwatch::run(&options.commands, options.runs);
     }
+    if let Some(words) = &options.traffic {
+        return traffic::run(words);
+    }
     if options.runs < FEWEST_RUNS {
         return Err(few(options.runs));
+    }
+    if options.network {
+        network::run(&programs(options)?, options.runs)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let contests = contests(options.step.as_deref())?;
     let programs = programs(options)?;
