@@ -1,5 +1,7 @@
 //! What is left when it has ended, however it ended.
 
+use support::{program, rootfs};
+
 use super::scene::{PEERS, Scene};
 
 #[test]
@@ -51,4 +53,35 @@ fn many_that_start_at_once_have_addresses_of_their_own() {
     seen.dedup();
     assert_eq!(seen.len(), MANY, "{seen:?}");
     scene.unchanged(&before, "success");
+}
+
+#[test]
+fn clean_removes_what_nobody_was_left_to_remove() {
+    let scene = Scene::start();
+    let before = scene.states();
+    let server = scene.serve(1, PEERS, "tcp");
+    // The sweeper is a process of the step's, in a session of its own.
+    scene.shell(
+        1,
+        "for status in /proc/[0-9]*/status; do
+            pid=${status#/proc/}; pid=${pid%/status}
+            name=$(readlink /proc/$pid/exe) || continue
+            [ \"${name##*/}\" != 09-vxlan ] || kill -9 $pid
+        done",
+    );
+    drop(server);
+    assert_ne!(scene.states(), before);
+    // From there the machine's processes can't be seen, so what they use would
+    // seem to be left: it is covered.
+    let said = scene.shell(
+        1,
+        &format!(
+            "mount -n -t tmpfs none {}; mount -n -t tmpfs none /tmp
+            TMPDIR=/tmp {} clean",
+            rootfs().parent().expect("a directory").display(),
+            program("workshop").display()
+        ),
+    );
+    assert!(said.contains("network 7 of a tenant"), "{said}");
+    scene.unchanged(&before, "clean");
 }

@@ -82,7 +82,7 @@ fn configure(
     addresses: Addresses,
 ) -> Result<()> {
     // So that what the host sends to 127.0.0.1 can be led to a container. A
-    // container can send nothing there: see `add_guard`.
+    // container can send nothing there: see `rules::add_guard`.
     set("net/ipv4/conf", "route_localnet", "1")?;
     let Addresses { v4, v6 } = addresses;
     let mut requests =

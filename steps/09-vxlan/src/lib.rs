@@ -57,6 +57,28 @@ fn lock() -> Result<PathBuf> {
     Ok(state::directory()?.with_extension("vxlan"))
 }
 
+/// The networks on this host that nobody uses: what is left when the process
+/// that removes them was killed too.
+pub fn unused() -> Result<Vec<u32>> {
+    let mut netlink = Netlink::open()?;
+    let mut unused = Vec::new();
+    for vni in vtep::all_here(&mut netlink)? {
+        if !Tenant::is_used(&mut netlink, vni)? {
+            unused.push(vni);
+        }
+    }
+    Ok(unused)
+}
+
+/// Removes such a network, if still nobody uses it.
+pub fn remove_unused(vni: u32) -> Result<()> {
+    let locked = Locked::wait(&lock()?)?;
+    match Tenant::remove_unused(&mut Netlink::open()?, vni)? {
+        true => locked.remove(),
+        false => Ok(()),
+    }
+}
+
 /// Unplugs the container. The last one takes bridge and VTEP along.
 fn sweep(vni: u32, there: &Namespace, lock: &Path) -> Result<()> {
     let locked = Locked::wait(lock)?;

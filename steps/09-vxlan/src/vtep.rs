@@ -77,27 +77,49 @@ impl Tenant {
         Ok(Self { bridge, mtu })
     }
 
+    /// Whether a cable leads there.
+    pub(crate) fn is_used(netlink: &mut Netlink, vni: u32) -> Result<bool> {
+        let Ok(bridge) = link::index_of(&bridge_of(vni)) else {
+            return Ok(false);
+        };
+        let vtep = link::index_of(&vtep_of(vni)).ok();
+        let is_cable = |port: &LinkMessage| {
+            let master = LinkAttribute::Controller(bridge);
+            Some(port.header.index) != vtep && port.attributes.contains(&master)
+        };
+        Ok(link::all(netlink)?.iter().any(is_cable))
+    }
+
     /// Removes it if no cable leads there. The lock must be held.
     pub(crate) fn remove_unused(
         netlink: &mut Netlink,
         vni: u32,
     ) -> Result<bool> {
+        if Self::is_used(netlink, vni)? {
+            return Ok(false);
+        }
         if let Ok(bridge) = link::index_of(&bridge_of(vni)) {
             let vtep = link::index_of(&vtep_of(vni)).ok();
-            let is_used = |port: &LinkMessage| {
-                let master = LinkAttribute::Controller(bridge);
-                Some(port.header.index) != vtep
-                    && port.attributes.contains(&master)
-            };
-            if link::all(netlink)?.iter().any(is_used) {
-                return Ok(false);
-            }
             let both: Vec<_> = vtep.into_iter().chain([bridge]).collect();
             let both: Vec<_> = both.into_iter().map(link::del).collect();
             netlink.request(&both)?;
         }
         Ok(true)
     }
+}
+
+/// The numbers of all networks on this host, used or not.
+pub(crate) fn all_here(netlink: &mut Netlink) -> Result<Vec<u32>> {
+    let number = |link: &LinkMessage| {
+        link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => {
+                let vni = name.strip_prefix("vxbr")?.parse().ok()?;
+                (bridge_of(vni) == *name).then_some(vni)
+            }
+            _ => None,
+        })
+    };
+    Ok(link::all(netlink)?.iter().filter_map(number).collect())
 }
 
 /// The interface of the underlay.

@@ -1,5 +1,5 @@
-//! What `08-net` can leave: settings of the host that a user has agreed to,
-//! and a bridge, if the process that removes it was killed too.
+//! What `08-net` and `09-vxlan` can leave: settings of the host that a user has
+//! agreed to, and bridges, if the process that removes them was killed too.
 
 use std::path::Path;
 
@@ -19,6 +19,12 @@ pub(super) fn find(_: &Place) -> Result<Vec<Leftover>> {
         found.push(Leftover {
             description: "the host's forwarding of packets".into(),
             remove: Box::new(net::forwarding::put_back),
+        });
+    }
+    for vni in vxlan::unused()? {
+        found.push(Leftover {
+            description: format!("network {vni} of a tenant"),
+            remove: Box::new(move || vxlan::remove_unused(vni)),
         });
     }
     Ok(found)
