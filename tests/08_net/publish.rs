@@ -112,6 +112,13 @@ fn a_port_is_published_once() {
 }
 
 #[test]
+fn a_port_is_free_as_soon_as_the_tool_has_ended() {
+    let scene = Scene::start();
+    let again = "for i in 1 2 3 4 5; do $STEP -p 8080:80 $ROOTFS true; done";
+    scene.on_host(again);
+}
+
+#[test]
 fn an_address_that_the_host_does_not_have_is_refused() {
     let scene = Scene::start();
     let tool = scene.tool(&["-p", "198.51.100.1:8080:80"], &["true"]);

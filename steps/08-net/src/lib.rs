@@ -157,11 +157,11 @@ impl Plugged {
         container: BorrowedFd,
         name: Option<&str>,
     ) -> Result<Self> {
-        // First: without its port there is no use in all the rest.
-        let ports = reserve(&options.published)?;
         let there = Namespace::of(container)?;
         let state = state::directory()?;
+        // First, since whatever is open then, the sweeper keeps for a while.
         sweeper::start(container, || sweeper::sweep(&there, options, &state))?;
+        let ports = reserve(&options.published)?;
 
         let state = Locked::wait(&state)?;
         let mut netlink = Netlink::open()?;
