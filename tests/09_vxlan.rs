@@ -35,8 +35,8 @@ fn two_tenants_on_one_wire_hear_nothing_of_each_other() {
     let _theirs = scene.serve(3, &other, "tcp");
     // The same addresses, the same hosts, the same port.
     let ask = "for n in 1 3; do
-            /peer ask tcp 10.99.$n.2 80 2>/dev/null || echo nobody
-            /peer ask tcp fd99::$n:2 80 2>/dev/null || echo nobody
+            /dev/peer ask tcp 10.99.$n.2 80 2>/dev/null || echo nobody
+            /dev/peer ask tcp fd99::$n:2 80 2>/dev/null || echo nobody
         done";
     let seen = scene.inside(2, PEERS, ask);
     assert_eq!(seen, "10.99.2.2\nfd99::2:2\nnobody\nnobody\n");
@@ -86,7 +86,7 @@ fn a_liar_is_stopped_where_its_cable_ends() {
 /// Of who asked: both families, both protocols.
 const ASK: &str = "
     for to in 10.99.1.2 fd99::1:2; do
-        /peer ask $PROTOCOL $to 80
+        /dev/peer ask $PROTOCOL $to 80
         ping -c 1 -W 2 $to >/dev/null && echo pong
     done";
 
@@ -120,13 +120,13 @@ fn several_on_one_host_share_bridge_and_tunnel() {
     let seen = scene.inside(
         1,
         PEERS,
-        "/peer ask tcp 10.99.1.2 80; /peer ask udp 10.99.1.3 80",
+        "/dev/peer ask tcp 10.99.1.2 80; /dev/peer ask udp 10.99.1.3 80",
     );
     assert_eq!(seen, "10.99.1.4\n10.99.1.4\n");
     let count = "grep -c vxlan /proc/net/dev";
     assert_eq!(scene.shell(1, count), "1\n");
     first.kill();
-    let ask = "/peer ask udp 10.99.1.3 80";
+    let ask = "/dev/peer ask udp 10.99.1.3 80";
     assert_eq!(scene.inside(2, PEERS, ask), "10.99.2.2\n");
     second.kill();
     scene.unchanged(&before, "the last one");
@@ -136,7 +136,7 @@ fn several_on_one_host_share_bridge_and_tunnel() {
 fn a_peer_dies_and_comes_back() {
     let scene = Scene::start();
     let mut server = scene.serve(1, PEERS, "tcp");
-    let ask = "/peer ask tcp 10.99.1.2 80 2>/dev/null || echo nobody";
+    let ask = "/dev/peer ask tcp 10.99.1.2 80 2>/dev/null || echo nobody";
     for _ in 0..2 {
         assert_eq!(scene.inside(2, PEERS, ask), "10.99.2.2\n");
         server.kill();
@@ -155,7 +155,7 @@ fn a_peer_that_is_named_later_is_added() {
     let _server = scene.serve(1, few, "tcp");
     let _first = scene.serve(3, "--vni 7 --local 10.0.0.@", "tcp");
     let more = "--vni 7 --local 10.0.0.@ --peer 10.0.0.1";
-    let ask = "/peer ask tcp 10.99.1.2 80";
+    let ask = "/dev/peer ask tcp 10.99.1.2 80";
     assert_eq!(scene.inside(3, more, ask), "10.99.3.3\n");
 }
 
@@ -165,7 +165,7 @@ fn with_the_hosts_bridge_it_has_both() {
     let _server = scene.serve(1, PEERS, "tcp");
     let options = format!("{PEERS} --network bridge");
     let script = "cut -d : -f 1 /proc/net/dev | grep 0 | sort
-        /peer ask tcp 10.99.1.2 80
+        /dev/peer ask tcp 10.99.1.2 80
         ping -c 1 -W 2 10.88.8.1 >/dev/null && echo the host";
     let seen = scene.inside(2, &options, script);
     assert_eq!(seen.replace(' ', ""), "eth0\noverlay0\n10.99.2.2\nthehost\n");

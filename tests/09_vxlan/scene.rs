@@ -37,7 +37,7 @@ impl Scene {
         text(&self.on(number, &words).output().expect("a shell"))
     }
 
-    /// The step on a host, with `/peer` inside. Of the options these are for
+    /// The step on a host, with `/dev/peer` inside. Of the options these are for
     /// the host: `@` is its number.
     pub(crate) fn tool(
         &self,
@@ -46,7 +46,7 @@ impl Scene {
         command: &[&str],
     ) -> Command {
         let step = program("09-vxlan").display().to_string();
-        let volume = format!("{}:/peer:ro", program("peer").display());
+        let volume = format!("{}:/dev/peer:ro", program("peer").display());
         let options = options.replace('@', &number.to_string());
         let rootfs = rootfs().display().to_string();
         let mut words = vec![step.as_str(), "-v", &volume];
@@ -75,7 +75,7 @@ impl Scene {
         options: &str,
         protocol: &str,
     ) -> Server {
-        let command = ["/peer", "serve", protocol, "80"];
+        let command = ["/dev/peer", "serve", protocol, "80"];
         Server::start(self.tool(number, options, &command))
     }
 
