@@ -13,9 +13,10 @@ use nix::unistd::{Uid, geteuid};
 use process::{Call, Error, Result};
 
 /// What the first process of the pretend host does. It gives the host a /dev,
-/// a /run and a name of its own (`mount -n`, since there is no writing down what is
-/// mounted for others; from a table, since each program that is started costs
-/// every test a little, and much in an emulated guest; the mount on `shm` hides
+/// a /run and a name of its own (`mount -n`, since there is no writing down what
+/// is mounted for others; from a table, since each program that is started costs
+/// every test a little, and much in an emulated guest; `own-run`, since mount(8)
+/// leaves out what is mounted already by the same name; the mount on `shm` hides
 /// the table). Last, as systemd does on the machines that people have, it makes
 /// every mount shared: a step that forgets to make its own private leaks them
 /// into the pretend host, and is found out. Into the machine nothing leaks,
@@ -33,7 +34,7 @@ mkdir /mnt/mqueue /mnt/pts /mnt/shm
 table='/dev/pts /mnt/pts none rbind
 mqueue /mnt/mqueue mqueue
 shm /mnt/shm tmpfs mode=1777
-run /run tmpfs mode=755'
+own-run /run tmpfs mode=755'
 for node in full loop-control null random tty urandom zero; do
     [ -e /dev/$node ] || continue
     : > /mnt/$node

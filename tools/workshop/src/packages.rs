@@ -311,6 +311,7 @@ mod tests {
         "nsenter",
         "setpriv",
         "ip",
+        "nft",
         "strace",
         "perl",
         "newuidmap",
@@ -335,7 +336,7 @@ mod tests {
         assert_eq!(
             installer(&missing(bare), bare).unwrap(),
             "dnf install -y gcc glibc-static busybox util-linux iproute \
-             strace perl shadow-utils"
+             nftables strace perl shadow-utils"
         );
         assert_eq!(installer(&missing(|_| false), |_| false), None);
     }

@@ -39,6 +39,8 @@ const HEALTHY: &[(&str, &str)] = &[
     ("proc/sys/kernel/cap_last_cap", "40\n"),
     ("proc/sys/kernel/osrelease", "6.1.0-30-amd64\n"),
     ("proc/sys/kernel/seccomp/actions_avail", "kill_process errno allow\n"),
+    ("proc/sys/net/ipv4/ip_forward", "1\n"),
+    ("proc/sys/net/ipv6/conf/all/forwarding", "1\n"),
     ("proc/sys/user/max_user_namespaces", "31000\n"),
     ("proc/sys/user/max_net_namespaces", "30000\n"),
     ("boot/config-6.1.0-30-amd64", "CONFIG_VXLAN=m\nCONFIG_NF_TABLES=y\n"),
@@ -56,6 +58,7 @@ const HEALTHY: &[(&str, &str)] = &[
     ("usr/bin/strace", ""),
     ("usr/bin/unshare", ""),
     ("usr/sbin/ip", ""),
+    ("usr/sbin/nft", ""),
 ];
 
 const LIMITS: &str = "\
