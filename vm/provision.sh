@@ -32,7 +32,7 @@ missing() {
 
 install_packages() {
     mapfile -t packages < <(missing busybox-static ca-certificates curl gcc \
-        git iproute2 libc6-dev perl strace uidmap)
+        git iproute2 libc6-dev nftables perl strace uidmap)
     [ ${#packages[@]} -gt 0 ] || return 0
     say "installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
