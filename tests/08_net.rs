@@ -201,7 +201,7 @@ fn an_ordinary_user_has_loopback_and_a_helper_if_there_is_one() {
         mkdir /mnt/own; cp $STEP $PEER /mnt; chmod 755 /mnt/08-net /mnt/peer
         tar -C $ROOTFS --exclude attacks --exclude probe -c . |
             tar -C /mnt/own --no-same-owner -x
-        cp /mnt/peer /mnt/own/; chown -R 1000:1000 /mnt/own",
+        cp --remove-destination /mnt/peer /mnt/own/; chown -R 1000:1000 /mnt/own",
     );
     let user = "setpriv --reuid 1000 --regid 1000 --clear-groups /mnt/08-net";
     let run = |options: &str, command: &str| {
