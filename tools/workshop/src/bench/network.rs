@@ -65,6 +65,7 @@ const PATHS: &[(&str, Place, Place, &str)] = &[
     ("bridge", Place::Container, Place::Container, "10.88.8.2"),
     ("bridge and NAT", Place::Outside, Place::Container, "192.0.2.2"),
     ("published port", Place::Container, Place::Outside, "192.0.2.1"),
+    ("VXLAN", Place::Tenant(2), Place::Tenant(1), "10.99.2.2"),
 ];
 
 #[derive(Clone, Copy)]
@@ -72,6 +73,9 @@ enum Place {
     Host,
     Outside,
     Container,
+    /// A container of `09-vxlan`: 1 is on the host, and for 2 the outside plays
+    /// another host.
+    Tenant(u8),
 }
 
 /// Prints both tables.
@@ -210,28 +214,48 @@ impl Place {
         words: &[&str],
     ) -> Result<Command> {
         let this = repository::programs()?.join("workshop");
-        let inside = "/dev/workshop";
         let mut command = match self {
             Self::Host => host.command(&this),
-            Self::Outside => host.command("ip"),
+            Self::Outside | Self::Tenant(2..) => {
+                let mut command = host.command("ip");
+                command.args(["netns", "exec", "outside"]);
+                command
+            }
             Self::Container => host.command(programs.join("08-net")),
+            Self::Tenant(_) => host.command(programs.join("09-vxlan")),
         };
         match self {
             Self::Host => {}
             Self::Outside => {
-                command.args(["netns", "exec", "outside"]).arg(&this);
+                command.arg(&this);
             }
             Self::Container => {
-                let volume = format!("{}:{inside}:ro", this.display());
                 let port = format!("{PORT}:{PORT}");
                 if words == ["serve"] {
                     command.args(["-p", &port]);
                 }
-                command.args(["-v", &volume]);
-                command.arg(repository::rootfs().join("busybox")).arg(inside);
+                put_into(&mut command, &this);
+            }
+            Self::Tenant(number) => {
+                if number > 1 {
+                    command.arg(programs.join("09-vxlan"));
+                }
+                let (local, peer) = (number, 3 - number);
+                command.arg("--vni=7");
+                command.arg(format!("--local=192.0.2.{local}"));
+                command.arg(format!("--peer=192.0.2.{peer}"));
+                put_into(&mut command, &this);
             }
         }
         command.arg("bench").arg("--traffic").arg(words.join(" "));
         Ok(command)
     }
+}
+
+/// Gives a container a program, as the command that it runs.
+fn put_into(step: &mut Command, program: &Path) {
+    let inside = "/dev/workshop";
+    let volume = format!("{}:{inside}:ro", program.display());
+    step.args(["-v", &volume]);
+    step.arg(repository::rootfs().join("busybox")).arg(inside);
 }
