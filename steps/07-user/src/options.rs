@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid};
 use process::{Call, Error, Hint, Result};
 
 use crate::map::{Map, Range};
@@ -72,6 +72,15 @@ impl IdOptions {
             groups: choose(Kind::Group, &self.groups)?,
             is_privileged,
         })
+    }
+}
+
+impl Ids {
+    /// Which user and group outside root inside is.
+    pub fn root(&self) -> (Uid, Gid) {
+        let outside = |map: &Map| map.outside_of(0).unwrap_or(u32::MAX);
+        let (user, group) = (outside(&self.users), outside(&self.groups));
+        (Uid::from_raw(user), Gid::from_raw(group))
     }
 }
 

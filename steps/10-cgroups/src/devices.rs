@@ -25,10 +25,11 @@ pub(crate) struct Rule {
 /// A device node of the host that the container gets as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowed {
+    pub(crate) host: PathBuf,
     pub(crate) inside: PathBuf,
     access: String,
-    /// Kind and numbers, looked up while there are paths of the host.
-    pub(crate) node: (SFlag, u64),
+    /// Kind and numbers.
+    node: (SFlag, u64),
 }
 
 /// What docker allows: to make any node, and to open few.
@@ -63,7 +64,8 @@ pub(crate) fn parse_device(text: &str) -> std::result::Result<Allowed, String> {
         return Err("inside it is a name in /dev, such as /dev/kvm".into());
     }
     let node = node(Path::new(host))?;
-    Ok(Allowed { inside: inside.into(), access: access.into(), node })
+    let (host, inside) = (host.into(), inside.into());
+    Ok(Allowed { host, inside, access: access.into(), node })
 }
 
 /// What kind of node it is, and its numbers.

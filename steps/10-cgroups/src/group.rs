@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid, chown};
 use process::{Call, Error, Hint, Result};
 
 use crate::hierarchy::{Hierarchy, Version, hierarchies};
@@ -171,6 +171,37 @@ impl Group {
                 continue; // Born there.
             }
             write(&inside, "cgroup.procs", &pid.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Gives the lower directories to the root of the container, if it is to
+    /// make groups of its own. The limits stay out of its reach, above.
+    pub fn delegate(
+        &self,
+        options: &GroupOptions,
+        (user, group): (Uid, Gid),
+    ) -> Result<()> {
+        if !options.writable_cgroups {
+            return Ok(());
+        }
+        for place in &self.places {
+            let inside = place.path.join(INSIDE);
+            // What cgroups(7), "Delegating a hierarchy", names; version 1 has
+            // the first two and `tasks`.
+            for file in [
+                ".",
+                "cgroup.procs",
+                "tasks",
+                "cgroup.threads",
+                "cgroup.subtree_control",
+            ] {
+                let path = inside.join(file);
+                match chown(&path, Some(user), Some(group)) {
+                    Err(Errno::ENOENT) => {} // It is of the other version.
+                    result => result.call(format_args!("chown({path:?})"))?,
+                }
+            }
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ mod write;
 
 pub use group::{Group, INSIDE};
 pub use hierarchy::{Hierarchy, Version, hierarchies};
-pub use inside::{mount_and_make_devices, unshare};
+pub use inside::{mount_groups, unshare};
 pub use kill::{freeze, thaw};
 pub use options::GroupOptions;
 pub use sweep::{all_groups, leftovers, remove_leftover};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mount::MountOptions;
 use process::Result;
 
 use crate::devices::{Allowed, parse_device};
@@ -56,7 +57,7 @@ pub struct GroupOptions {
     #[arg(long, value_name = "DEVICE:N", value_parser = parse_rate)]
     device_write_iops: Vec<(PathBuf, i64)>,
     /// A device of the host that may be used, and what may be done with it:
-    /// read, write, mknod
+    /// read, write, mknod. The node is the host's, and keeps its owner and mode
     #[arg(long = "device", value_name = "HOST[:INSIDE][:rwm]",
           value_parser = parse_device)]
     pub(crate) devices: Vec<Allowed>,
@@ -130,6 +131,15 @@ fn parse_priority(text: &str) -> Parsed<(String, i64)> {
 }
 
 impl GroupOptions {
+    /// What is mounted in the container besides: the nodes of devices, since
+    /// nobody in a user namespace can make one.
+    pub fn mounts(&self, mounts: MountOptions) -> MountOptions {
+        let add = |mounts: MountOptions, device: &Allowed| {
+            mounts.with_file(&device.host, &device.inside)
+        };
+        self.devices.iter().fold(mounts, add)
+    }
+
     /// In the order in which they must be set: version 1 knows memory before
     /// memory and swap.
     pub(crate) fn limits(&self) -> Result<Vec<Limit>> {

@@ -183,14 +183,14 @@ pub const LADDER: &[Step] = &[
     },
     Step {
         name: "10-cgroups",
-        builds_on: Some("06-mount"),
+        builds_on: Some("09-vxlan"),
         takes_rootfs: true,
         isolates: &[
             ("ns-cgroup", "private"),
             ("cgroups", "private"),
             ("cgroup-limits", "limited"),
         ],
-        contains: &["mknod-disk"],
+        contains: &[],
     },
 ];
 
