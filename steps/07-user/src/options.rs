@@ -76,6 +76,11 @@ impl IdOptions {
 }
 
 impl Ids {
+    /// Whether this user outside is somebody inside.
+    pub fn has_user(&self, outside: u32) -> bool {
+        self.users.has_outside(outside)
+    }
+
     /// Which user and group outside root inside is.
     pub fn root(&self) -> (Uid, Gid) {
         let outside = |map: &Map| map.outside_of(0).unwrap_or(u32::MAX);

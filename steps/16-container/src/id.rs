@@ -13,19 +13,32 @@ const HOW: [&str; 16] = [
 
 /// Who wrote the calls that containers are made of, or what came before them.
 const WHO: [&str; 16] = [
-    "biederman", "corbato", "dijkstra", "hopper", "kerrisk", "kernighan",
-    "lamport", "liskov", "mckusick", "menage", "ritchie", "strachey",
-    "thompson", "torvalds", "tweedie", "viro",
+    "biederman",
+    "corbato",
+    "dijkstra",
+    "hopper",
+    "kerrisk",
+    "kernighan",
+    "lamport",
+    "liskov",
+    "mckusick",
+    "menage",
+    "ritchie",
+    "strachey",
+    "thompson",
+    "torvalds",
+    "tweedie",
+    "viro",
 ];
 
 /// A new id: 12 hexadecimal digits, as docker(1) shows them.
-pub fn new() -> Result<String> {
+pub(crate) fn new() -> Result<String> {
     let bytes = random()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A name that can be remembered. It may be taken.
-pub fn suggest_name() -> Result<String> {
+pub(crate) fn suggest_name() -> Result<String> {
     let [how, who, number, ..] = random()?;
     let pick = |from: [&'static str; 16], by: u8| from[usize::from(by % 16)];
     Ok(format!("{}_{}{}", pick(HOW, how), pick(WHO, who), number))
@@ -40,7 +53,7 @@ fn random() -> Result<[u8; BYTES]> {
 }
 
 /// A name that the user gives. It is that of a file too, so no `/` nor `..`.
-pub fn parse_name(text: &str) -> std::result::Result<String, String> {
+pub(crate) fn parse_name(text: &str) -> std::result::Result<String, String> {
     let is_first = |c: char| c.is_ascii_alphanumeric();
     let is_other = |c: char| is_first(c) || "_.-".contains(c);
     match text.starts_with(is_first) && text.chars().all(is_other) {

@@ -81,9 +81,7 @@ impl Life {
         let text = serde_json::to_string(&event)
             .map_err(|error| Error::new(format_args!("JSON: {error}")))?;
         // In one call: a reader sees all of the line or nothing.
-        self.0
-            .write_all(format!("{text}\n").as_bytes())
-            .call("write(life)")
+        self.0.write_all(format!("{text}\n").as_bytes()).call("write(life)")
     }
 }
 

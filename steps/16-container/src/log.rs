@@ -22,11 +22,11 @@ pub(crate) const FILE: &str = "log";
 pub(crate) const OLD: &str = "log.1";
 
 /// How large each of the two may become, in bytes.
-pub const LIMIT: u64 = 1 << 20;
+pub(crate) const LIMIT: u64 = 1 << 20;
 
 /// Where it was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Standard output, or a terminal.
     Out,
     /// Standard error.
@@ -72,8 +72,7 @@ impl Log {
     }
 
     fn rotate(&mut self) -> Result<()> {
-        let (log, old) =
-            (self.directory.join(FILE), self.directory.join(OLD));
+        let (log, old) = (self.directory.join(FILE), self.directory.join(OLD));
         fs::rename(&log, &old)
             .call(format_args!("rename({log:?}, {old:?})"))?;
         self.file = create(&self.directory)?;

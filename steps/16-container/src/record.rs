@@ -11,6 +11,8 @@ use std::path::Path;
 use process::{Call, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::group::Place;
+
 /// The name of the file.
 pub(crate) const FILE: &str = "record.json";
 
@@ -20,7 +22,7 @@ const VERSION: u32 = 1;
 /// A container, as it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    version: u32,
+    pub(crate) version: u32,
     /// 12 hexadecimal digits.
     pub id: String,
     /// What people call it.
@@ -45,8 +47,10 @@ pub struct Record {
     pub network: String,
     /// Which ports of the host lead to it.
     pub ports: Vec<String>,
-    /// Its groups of cgroups(7), one in each hierarchy.
-    pub groups: Vec<String>,
+    /// Its groups of cgroups(7).
+    pub groups: Vec<Place>,
+    /// The variables that its program was given, but for HOME and TERM.
+    pub environment: Vec<(String, String)>,
     /// Whether it has a terminal.
     pub tty: bool,
     /// Whether it is forgotten when it has ended.

@@ -126,9 +126,7 @@ impl Store {
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
                 Ok(false)
             }
-            made => {
-                made.call(format_args!("symlink({path:?})")).map(|()| true)
-            }
+            made => made.call(format_args!("symlink({path:?})")).map(|()| true),
         };
         if link()? {
             return Ok(true);

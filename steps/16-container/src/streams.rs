@@ -17,11 +17,12 @@ use nix::unistd::{
 use process::{Call, Error, Result};
 
 use crate::handover;
+use crate::log::Stream;
 use crate::terminal::{self, null};
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct StreamOptions {
+pub(crate) struct StreamOptions {
     /// Hand on what is written to standard input
     #[arg(short, long)]
     pub interactive: bool,
@@ -33,6 +34,8 @@ pub struct StreamOptions {
 /// The end that the program gets.
 pub(crate) struct Inside {
     kind: Kind,
+    /// Through which inside hands out what it has made.
+    socket: Option<OwnedFd>,
     /// By which who waits outside learns whether the program was started:
     /// nobody has it any more, or there is an exit code.
     started: OwnedFd,
@@ -41,23 +44,32 @@ pub(crate) struct Inside {
 }
 
 enum Kind {
-    Files([OwnedFd; 3]),
-    /// The terminal is made inside, and its other end handed out.
-    Terminal(OwnedFd),
+    /// Without an input, one is made inside.
+    Files { input: Option<OwnedFd>, output: [Output; 2] },
+    /// It is made inside.
+    Terminal,
+}
+
+struct Output {
+    fd: OwnedFd,
+    /// Or else it is the caller's.
+    is_made: bool,
 }
 
 /// The end outside.
 pub(crate) struct Outside {
     /// To which goes what is typed.
     pub(crate) input: Option<OwnedFd>,
-    pub(crate) output: Vec<(OwnedFd, crate::log::Stream)>,
-    terminal: Option<OwnedFd>,
+    pub(crate) output: Vec<(OwnedFd, Stream)>,
+    /// Whether what comes out is that of a terminal.
+    pub(crate) is_terminal: bool,
+    socket: Option<OwnedFd>,
     started: Option<OwnedFd>,
 }
 
 impl StreamOptions {
-    /// Makes both ends. Nobody is there to read what a *detached* program
-    /// writes, but the log.
+    /// Makes both ends. Of a *detached* program nobody reads what it writes
+    /// but the log, and nobody types.
     pub(crate) fn make(self, detached: bool) -> Result<(Inside, Outside)> {
         let (started_outside, started) = pipe()?;
         let callers = stderr().as_fd().try_clone_to_owned();
@@ -65,108 +77,104 @@ impl StreamOptions {
         let mut outside = Outside {
             input: None,
             output: Vec::new(),
-            terminal: None,
+            is_terminal: self.tty,
+            socket: None,
             started: Some(started_outside),
         };
         let kind = match self.tty {
-            true => {
-                let (ours, theirs) = handover::pair()?;
-                outside.terminal = Some(ours);
-                Kind::Terminal(theirs)
-            }
-            false => Kind::Files(self.files(detached, &mut outside)?),
+            true => Kind::Terminal,
+            false => self.files(detached, &mut outside)?,
         };
-        Ok((Inside { kind, started, callers }, outside))
+        let has_to_make =
+            matches!(kind, Kind::Terminal | Kind::Files { input: None, .. });
+        let mut socket = None;
+        if has_to_make {
+            let (ours, theirs) = handover::pair()?;
+            (outside.socket, socket) = (Some(ours), Some(theirs));
+        }
+        Ok((Inside { kind, socket, started, callers }, outside))
     }
 
-    fn files(
-        self,
-        detached: bool,
-        outside: &mut Outside,
-    ) -> Result<[OwnedFd; 3]> {
-        use crate::log::Stream;
-        let input = match (self.interactive && !detached, stdin()) {
-            (true, stdin) if stdin.is_terminal() => {
-                let (theirs, ours) = pipe()?;
-                set_nonblocking(&ours)?;
-                outside.input = Some(ours);
-                theirs
+    fn files(self, detached: bool, outside: &mut Outside) -> Result<Kind> {
+        let input = match stdin() {
+            _ if detached || !self.interactive => Some(null()?.into()),
+            stdin if stdin.is_terminal() => None,
+            stdin => {
+                Some(stdin.as_fd().try_clone_to_owned().call("dup(stdin)")?)
             }
-            (true, stdin) => {
-                stdin.as_fd().try_clone_to_owned().call("dup(stdin)")?
-            }
-            (false, _) => null()?.into(),
         };
         let mut output = |callers: BorrowedFd, is_terminal, stream| {
-            if !detached && !is_terminal {
-                return callers.try_clone_to_owned().call("dup()");
-            }
-            let (ours, theirs) = pipe()?;
-            set_nonblocking(&ours)?;
-            outside.output.push((ours, stream));
-            Ok(theirs)
+            let is_made = detached || is_terminal;
+            let fd = match is_made {
+                false => callers.try_clone_to_owned().call("dup()")?,
+                true => {
+                    let (ours, theirs) = pipe()?;
+                    set_nonblocking(&ours)?;
+                    outside.output.push((ours, stream));
+                    theirs
+                }
+            };
+            Ok(Output { fd, is_made })
         };
         let (out, err) = (stdout(), stderr());
-        Ok([
-            input,
+        let output = [
             output(out.as_fd(), out.is_terminal(), Stream::Out)?,
             output(err.as_fd(), err.is_terminal(), Stream::Err)?,
-        ])
+        ];
+        Ok(Kind::Files { input, output })
     }
 }
 
 impl Inside {
-    /// Gives the pipes to root inside: who opens `/dev/stdout` anew is asked
-    /// for rights over them.
-    pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> Result<()> {
-        let Kind::Files(files) = &self.kind else { return Ok(()) };
-        for file in files {
-            let found = nix::sys::stat::fstat(file).call("fstat(stream)")?;
-            let kind = found.st_mode & libc::S_IFMT;
-            // Only our own: those that the caller has handed on are his.
-            let is_ours = kind == libc::S_IFIFO && self.is_made_by_us(file);
-            if is_ours && found.st_uid != uid.as_raw() {
-                fchown(file, Some(uid.as_raw()), Some(gid.as_raw()))
-                    .call("fchown(pipe)")?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A pipe of the caller's is one of its three files.
-    fn is_made_by_us(&self, file: &OwnedFd) -> bool {
-        let inode = |fd: BorrowedFd| nix::sys::stat::fstat(fd).map(|f| f.st_ino);
-        let own = inode(file.as_fd());
-        let callers = [
-            inode(stdin().as_fd()),
-            inode(stdout().as_fd()),
-            inode(stderr().as_fd()),
-        ];
-        !callers.contains(&own)
+    /// Outside: gives the pipes to a user of the container's. Who opens
+    /// `/dev/stdout` anew is asked for rights over them.
+    pub(crate) fn give_to(&self, owner: (Uid, Gid)) -> Result<()> {
+        let Kind::Files { output, .. } = &self.kind else { return Ok(()) };
+        let made = output.iter().filter(|output| output.is_made);
+        made.map(|output| &output.fd).try_for_each(|fd| give(fd, owner))
     }
 
     /// Inside: leaves the session of the caller, with its terminal, and takes
-    /// its own streams.
-    pub(crate) fn enter(&self, (uid, gid): (Uid, Gid)) -> Result<()> {
+    /// its own streams, which are given to `owner`.
+    pub(crate) fn enter(&self, owner: (Uid, Gid)) -> Result<()> {
         setsid().call("setsid()")?;
-        let terminal;
-        let [stdin, stdout, stderr] = match &self.kind {
-            Kind::Files(files) => files.each_ref(),
-            Kind::Terminal(socket) => {
+        match &self.kind {
+            Kind::Files { input, output: [out, err] } => {
+                self.give_to(owner)?;
+                let made;
+                let input = match input {
+                    Some(input) => input,
+                    None => {
+                        made = self.make_input()?;
+                        &made
+                    }
+                };
+                take([input, &out.fd, &err.fd])
+            }
+            Kind::Terminal => {
                 let (ours, theirs) = terminal::open_pair()?;
-                fchown(&theirs, Some(uid.as_raw()), Some(gid.as_raw()))
-                    .call("fchown(terminal)")?;
-                handover::send(socket, ours.as_fd())?;
+                give(&theirs, owner)?;
+                self.hand_out(&ours)?;
                 rustix::process::ioctl_tiocsctty(&theirs)
                     .map_err(std::io::Error::from)
                     .call("ioctl(TIOCSCTTY)")?;
-                terminal = theirs;
-                [&terminal; 3]
+                take([&theirs; 3])
             }
-        };
-        dup2_stdin(stdin).call("dup2(stdin)")?;
-        dup2_stdout(stdout).call("dup2(stdout)")?;
-        dup2_stderr(stderr).call("dup2(stderr)")
+        }
+    }
+
+    /// A pipe, of which nobody has the other end but who types: whoever else
+    /// had it would keep the program from seeing its end.
+    fn make_input(&self) -> Result<OwnedFd> {
+        let (theirs, ours) = pipe()?;
+        set_nonblocking(&ours)?;
+        self.hand_out(&ours)?;
+        Ok(theirs)
+    }
+
+    fn hand_out(&self, fd: &OwnedFd) -> Result<()> {
+        let mut sockets = self.socket.iter();
+        sockets.try_for_each(|socket| handover::send(socket, fd.as_fd()))
     }
 
     /// Inside: the program was not started. Says so to who waits, and lets
@@ -176,6 +184,16 @@ impl Inside {
         let _ = dup2_stderr(&self.callers);
         let _ = nix::unistd::write(&self.started, &[error.exit_code()]);
     }
+}
+
+fn give(fd: &OwnedFd, (uid, gid): (Uid, Gid)) -> Result<()> {
+    fchown(fd, Some(uid.as_raw()), Some(gid.as_raw())).call("fchown(stream)")
+}
+
+fn take([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<()> {
+    dup2_stdin(stdin).call("dup2(stdin)")?;
+    dup2_stdout(stdout).call("dup2(stdout)")?;
+    dup2_stderr(stderr).call("dup2(stderr)")
 }
 
 impl Outside {
@@ -191,15 +209,16 @@ impl Outside {
         }
     }
 
-    /// Takes the terminal that the program has made.
-    pub(crate) fn take_terminal(&mut self) -> Result<()> {
-        let Some(socket) = self.terminal.take() else { return Ok(()) };
+    /// Takes what inside has made, once it is there.
+    pub(crate) fn take_made(&mut self) -> Result<()> {
+        let Some(socket) = self.socket.take() else { return Ok(()) };
         // None, if the container has failed before.
-        if let Some(terminal) = handover::receive(&socket)? {
-            let input = terminal.try_clone().call("dup(terminal)")?;
-            self.input = Some(input);
-            self.output.push((terminal, crate::log::Stream::Out));
+        let Some(made) = handover::receive(&socket)? else { return Ok(()) };
+        if self.is_terminal {
+            let output = made.try_clone().call("dup(terminal)")?;
+            self.output.push((output, Stream::Out));
         }
+        self.input = Some(made);
         Ok(())
     }
 }
@@ -231,13 +250,13 @@ pub(crate) fn read_some(fd: &OwnedFd) -> Result<Option<Vec<u8>>> {
 }
 
 /// Writes to the caller's own standard output or error.
-pub(crate) fn show(stream: crate::log::Stream, bytes: &[u8]) -> Result<()> {
+pub(crate) fn show(stream: Stream, bytes: &[u8]) -> Result<()> {
     let written = match stream {
-        crate::log::Stream::Out => {
+        Stream::Out => {
             let mut out = stdout().lock();
             out.write_all(bytes).and_then(|()| out.flush())
         }
-        crate::log::Stream::Err => stderr().write_all(bytes),
+        Stream::Err => stderr().write_all(bytes),
     };
     match written {
         // Nobody reads it any more.

@@ -1,0 +1,1 @@
+//! 16-container: all of it.
