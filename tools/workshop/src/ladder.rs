@@ -192,7 +192,17 @@ pub const LADDER: &[Step] = &[
         ],
         contains: &[],
     },
+    Step {
+        name: "16-container",
+        builds_on: Some("10-cgroups"),
+        takes_rootfs: true,
+        isolates: &[("no-new-privs", "limited"), ("rlimits", "limited")],
+        contains: &["set-uid"],
+    },
 ];
+
+/// The one step that does several things to a container, and is told which.
+const RUN: &[&str] = &["run", "--rm", "--interactive"];
 
 /// The share by which `10-cgroups` is judged: without being asked it limits
 /// nothing but devices.
@@ -273,8 +283,13 @@ impl Step {
         rootfs: &Path,
         command: &[&str],
     ) -> Vec<OsString> {
+        let (verb, before_rootfs) = match self.has("16-container") {
+            true => (RUN, Some("--rootfs")),
+            false => (&[][..], None),
+        };
+        let words = verb.iter().chain(options).chain(&before_rootfs);
         let mut arguments: Vec<OsString> =
-            options.iter().map(OsString::from).collect();
+            words.map(OsString::from).collect();
         arguments.extend(self.takes_rootfs.then(|| rootfs.into()));
         arguments.extend(command.iter().map(|word| OsStr::new(word).into()));
         arguments
