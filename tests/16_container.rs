@@ -61,7 +61,8 @@ fn it_has_limits_of_its_own() {
 #[test]
 fn every_namespace_but_that_of_time_is_its_own() {
     let scene = Scene::start();
-    let show = "cd /proc/self/ns; readlink cgroup ipc mnt net pid user uts";
+    let show = "cd /proc/self/ns; for n in cgroup ipc mnt net pid user uts
+        do readlink $n; done";
     let (inside, outside) = (scene.inside(&[], show), scene.on_host(show));
     assert_eq!(inside.lines().count(), 7);
     for (inside, outside) in inside.lines().zip(outside.lines()) {
@@ -103,7 +104,7 @@ fn another_user_has_no_capability_at_all() {
         support::skip!("there is no other user", "sudo");
     }
     let show = "id -u; id -g; grep Cap /proc/self/status | cut -f 2; pwd
-        echo >/dev/stdout; echo $HOME";
+        echo $HOME";
     let shown = scene.inside(&["-u", "7:8", "-w", "/tmp"], show);
     let words: Vec<_> = shown.split_whitespace().collect();
     assert_eq!(words[..2], ["7", "8"]);
@@ -149,4 +150,17 @@ fn what_it_writes_is_counted_as_its_memory() {
         echo wrote $?";
     let output = scene.run(&options, write).output().expect("it starts");
     assert_ne!(output.stdout, b"wrote 0\n");
+}
+
+#[test]
+fn another_user_can_open_what_it_writes_to() {
+    let scene = Scene::start();
+    if !scene.has_users() {
+        support::skip!("there is no other user", "sudo");
+    }
+    scene.on_host(
+        "$RUN -d --name c -u 7 sh -c 'echo x >/dev/stdout; echo y >/dev/stderr'
+        $C wait c",
+    );
+    assert_eq!(scene.on_host("$C logs c 2>&1 | sort"), "x\ny\n");
 }

@@ -76,9 +76,7 @@ impl Scene {
 
     /// Waits until a shell on the host succeeds.
     pub(crate) fn eventually(&self, script: &str) {
-        eventually(script, || {
-            self.shell(script).in_time().status.success()
-        });
+        eventually(script, || self.shell(script).in_time().status.success());
     }
 
     /// What is written down of all containers.

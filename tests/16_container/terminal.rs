@@ -69,7 +69,10 @@ impl User {
         let mut now = std::mem::MaybeUninit::<libc::termios>::uninit();
         // SAFETY: tcgetattr(3) fills the structure, or fails.
         let now = unsafe {
-            assert_eq!(libc::tcgetattr(self.tty.as_raw_fd(), now.as_mut_ptr()), 0);
+            assert_eq!(
+                libc::tcgetattr(self.tty.as_raw_fd(), now.as_mut_ptr()),
+                0
+            );
             now.assume_init()
         };
         (now.c_iflag, now.c_oflag, now.c_cflag, now.c_lflag)
@@ -108,9 +111,8 @@ fn resize(user: &User, rows: u16, columns: u16) {
         ws_ypixel: 0,
     };
     // SAFETY: TIOCSWINSZ reads the structure.
-    let result = unsafe {
-        libc::ioctl(user.keys.as_raw_fd(), libc::TIOCSWINSZ, &size)
-    };
+    let result =
+        unsafe { libc::ioctl(user.keys.as_raw_fd(), libc::TIOCSWINSZ, &size) };
     assert_eq!(result, 0, "TIOCSWINSZ");
 }
 

@@ -54,7 +54,8 @@ fn killed_at_any_moment_it_leaves_nothing_and_no_record_lies() {
     assert_eq!(scene.files(), "");
     if scene.has_groups() {
         scene.on_host("$RUN --rm true"); // It sweeps.
-        let groups = "cat /proc/self/mountinfo | grep cgroup | cut -d ' ' -f 5 |
+        let groups =
+            "cat /proc/self/mountinfo | grep cgroup | cut -d ' ' -f 5 |
             while read -r top; do find $top -name 'workshop-*' \
             -newer /run/workshop/containers; done";
         let _ = groups;

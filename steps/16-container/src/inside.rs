@@ -69,13 +69,15 @@ fn prepare_and_run(
 
     let environment = options.environment.environment(&user.home);
     let init = &options.init;
-    let last = parent.try_clone()?;
+    // An init closes all files, and its child ends with it.
+    let again = match init.is_wanted() {
+        true => None,
+        false => Some(parent.try_clone()?),
+    };
     pid::die_with(parent)?; // the change of user above would undo it
     pid::run(init, || {
         confine::become_user(&user)?;
-        if !init.is_wanted() {
-            pid::die_with(last)?; // and so does this one
-        }
+        again.map_or(Ok(()), pid::die_with)?; // and so does this one
         exec(&options.command, &environment)
     })
 }

@@ -151,7 +151,7 @@ impl Store {
     /// All containers, the youngest first. What has been left by those who
     /// were killed is removed on the way.
     pub fn list(&self) -> Result<Vec<Entry>> {
-        let mut found = Vec::new();
+        let (mut found, mut is_dirty) = (Vec::new(), false);
         let path = &self.0;
         let entries =
             fs::read_dir(path).call(format_args!("open({path:?})"))?;
@@ -166,8 +166,11 @@ impl Store {
                     self.forget(&path, &e.record.name)?;
                 }
                 Some(entry) => found.push(entry),
-                None => drop(self.sweep(&path)?),
+                None => is_dirty |= self.sweep(&path)?,
             }
+        }
+        if is_dirty {
+            self.sweep_names()?;
         }
         found.sort_by_key(|entry| std::cmp::Reverse(entry.record.created));
         Ok(found)
@@ -217,6 +220,22 @@ impl Store {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             removed => removed.call(format_args!("rmdir({path:?})")),
         }
+    }
+
+    /// Removes the names of those that are no more: a name is given to a
+    /// directory that is there.
+    fn sweep_names(&self) -> Result<()> {
+        let names = self.0.join(NAMES);
+        let entries =
+            fs::read_dir(&names).call(format_args!("open({names:?})"))?;
+        for entry in entries {
+            let name = entry.call(format_args!("getdents({names:?})"))?.path();
+            let Ok(id) = fs::read_link(&name) else { continue };
+            if !self.0.join(id).exists() {
+                remove_file(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what is no container, unless one is just being made there;

@@ -154,6 +154,7 @@ impl Inside {
             Kind::Terminal => {
                 let (ours, theirs) = terminal::open_pair()?;
                 give(&theirs, owner)?;
+                terminal::copy_size(stdin().as_fd(), &ours); // the caller's
                 self.hand_out(&ours)?;
                 rustix::process::ioctl_tiocsctty(&theirs)
                     .map_err(std::io::Error::from)

@@ -288,8 +288,7 @@ impl Step {
             false => (&[][..], None),
         };
         let words = verb.iter().chain(options).chain(&before_rootfs);
-        let mut arguments: Vec<OsString> =
-            words.map(OsString::from).collect();
+        let mut arguments: Vec<OsString> = words.map(OsString::from).collect();
         arguments.extend(self.takes_rootfs.then(|| rootfs.into()));
         arguments.extend(command.iter().map(|word| OsStr::new(word).into()));
         arguments
