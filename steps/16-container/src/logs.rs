@@ -51,18 +51,20 @@ pub fn logs(entry: &Entry, options: &LogsOptions) -> Result<()> {
     };
     let mut printer = Printer { options, is_at_start: true };
     pieces.iter().try_for_each(|piece| printer.print(piece))?;
-    while options.follow {
+    if !options.follow {
+        return Ok(());
+    }
+    loop {
         // In this order: what it writes at last is still read.
         let is_over = entry.witness.look()?.owner.is_none();
         while let Some(piece) = reader.next()? {
             printer.print(&piece)?;
         }
         if is_over {
-            break;
+            return Ok(());
         }
         sleep(PAUSE);
     }
-    Ok(())
 }
 
 struct Printer<'a> {
