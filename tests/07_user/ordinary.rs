@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use support::refuses;
+use support::{program, refuses};
 use workshop::host::Ids;
 
 use super::scene::{Scene, USER, text};
@@ -162,12 +162,31 @@ fn a_root_file_system_of_somebody_else_is_refused() {
     assert_eq!(shown, "65534\n");
 }
 
+/// Root inside is the very user of the process that is attacked. The attack
+/// needs no number of it, so it is not the pid namespace that is in the way.
 #[test]
 fn the_same_user_outside_is_not_enough_to_be_traced() {
     let scene = scene!();
-    // Of the same user, and without a pid namespace in between.
-    let script = "sleep 100 & cat /proc/$!/environ >/dev/null
-        ! unshare --user --map-root-user cat /proc/$!/environ 2>/dev/null
-        kill $!";
-    text(&scene.user_shell("", script).output().expect("it"));
+    let [attacks, bare] = ["attacks", "00-process"]
+        .map(|name| program(name).display().to_string());
+    scene.on_host(&format!(
+        "ip link set lo up # or only root could plant anything
+        cp {attacks} {bare} /mnt; chmod 755 /mnt/attacks /mnt/00-process
+        cp {attacks} /mnt/users/rootfs/usr/bin/"
+    ));
+    let against = |options: &str, step: &str| {
+        let script = format!(
+            "PATH=$PATH:/mnt exec attacks against {options} take-descriptor \
+                -- {step}"
+        );
+        text(&scene.user_shell("", &script).output().expect("it"))
+    };
+    let outcome = against("", "00-process");
+    assert!(outcome.contains("take-descriptor   escaped"), "{outcome}");
+    let outcome = against(
+        "--rootfs /mnt/users/rootfs",
+        "$STEP --volume {volume} /mnt/users/rootfs",
+    );
+    assert!(outcome.contains("contained   pidfd_getfd"), "{outcome}");
+    assert!(outcome.contains("EPERM"), "{outcome}");
 }
