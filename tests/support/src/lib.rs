@@ -21,7 +21,7 @@ use workshop::host::{Host, only_child};
 use workshop::ladder::Step;
 
 pub use sandbox::{Sandbox, field, step_in, step_on};
-pub use trace::Trace;
+pub use trace::{End, Trace, a_hundred};
 
 /// The answer to a claim: nothing, or what the kernel says instead.
 pub type Verdict = Result<(), String>;
@@ -309,6 +309,21 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < patience(), "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until what `look` sees is as expected; shows the difference if it
+/// takes too long.
+pub fn becomes(what: &str, expected: &str, look: impl Fn() -> String) {
+    let start = Instant::now();
+    let mut found = look();
+    while found != expected && start.elapsed() < patience() {
+        std::thread::sleep(Duration::from_millis(20));
+        found = look();
+    }
+    let lacks = |text: &str, line: &&str| !text.lines().any(|l| l == *line);
+    let more: Vec<_> = found.lines().filter(|l| lacks(expected, l)).collect();
+    let less: Vec<_> = expected.lines().filter(|l| lacks(&found, l)).collect();
+    assert!(found == expected, "after {what}: more {more:#?}, less {less:#?}");
 }
 
 /// Nearly as many seconds, for timeout(1): it ends before the test does.
