@@ -134,9 +134,7 @@ impl Created {
     /// Lets the first process go: it leaves the host's files behind, and
     /// becomes the command.
     pub fn start(&mut self) -> Result<()> {
-        let sources = self.sources.take();
-        let handed = sources.as_ref().map(mount::Sources::fds);
-        self.gate.open(&handed.unwrap_or_default())?;
+        self.gate.open(self.sources.take().as_ref())?;
         self.claim.life.note(Event::Started { at: now() })
     }
 

@@ -52,10 +52,7 @@ fn prepare_and_run(
     cgroups::unshare()?; // in its group, which becomes the top of what it sees
     uts::set_names(names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    let sources = match handed.is_empty() {
-        true => mount::Sources::open(&options.rootfs, mounts)?, // same user
-        false => mount::Sources::received(handed, &options.rootfs, mounts)?,
-    };
+    let sources = user::received(handed, &options.rootfs, mounts)?;
     let (sources, mounts) = layer::put_on(sources, mounts)?; // above ROOTFS
     mount::enter(sources, &mounts)?;
     cgroups::mount_groups(&options.group)?; // in the /sys that is new
