@@ -37,8 +37,9 @@ fn it_ends_as_its_command_does() {
         let shown = scene.on_host(&script);
         assert_eq!(shown.trim(), code.to_string(), "{command}");
     }
-    let missing = "$C run --network none --rootfs /no/such true";
-    refuses(scene.shell(missing), 125, "ENOENT");
+    let own = scene.options().join(" ");
+    let missing = format!("$C run {own} --rootfs /no/such true");
+    refuses(scene.shell(&missing), 125, "ENOENT");
     assert_eq!(scene.files(), "");
 }
 

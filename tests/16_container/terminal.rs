@@ -26,7 +26,9 @@ impl User {
     fn sits_before(scene: &Scene, script: &str) -> Self {
         let (keys, tty) = pair(30, 100);
         let mut shell = scene.host.command("setsid");
-        shell.args(["--wait", "--ctty", "sh", "-euc", script]);
+        // Whoever runs the tests may ignore Ctrl-C.
+        shell.args(["--wait", "--ctty", "env", "--default-signal"]);
+        shell.args(["sh", "-euc", script]);
         scene.set_variables(&mut shell);
         let end = || Stdio::from(tty.try_clone().expect("a descriptor"));
         shell.stdin(end()).stdout(end()).stderr(end());
@@ -66,15 +68,11 @@ impl User {
 
     /// What stty(1) would change.
     fn settings(&self) -> (u32, u32, u32, u32) {
-        let mut now = std::mem::MaybeUninit::<libc::termios>::uninit();
-        // SAFETY: tcgetattr(3) fills the structure, or fails.
-        let now = unsafe {
-            assert_eq!(
-                libc::tcgetattr(self.tty.as_raw_fd(), now.as_mut_ptr()),
-                0
-            );
-            now.assume_init()
-        };
+        // SAFETY: zeros are a value of a structure of numbers.
+        let mut now: libc::termios = unsafe { std::mem::zeroed() };
+        // SAFETY: tcgetattr(3) writes one structure, to a place that we own.
+        let result = unsafe { libc::tcgetattr(self.tty.as_raw_fd(), &mut now) };
+        assert_eq!(result, 0, "tcgetattr");
         (now.c_iflag, now.c_oflag, now.c_cflag, now.c_lflag)
     }
 }
@@ -99,8 +97,12 @@ fn pair(rows: u16, columns: u16) -> (File, File) {
         )
     };
     assert_eq!(result, 0, "openpty");
-    // SAFETY: both are new, and nobody else knows of them.
-    unsafe { (File::from_raw_fd(ours), File::from_raw_fd(theirs)) }
+    [ours, theirs]
+        .map(|fd| {
+            // SAFETY: it is new, and nobody else knows of it.
+            unsafe { File::from_raw_fd(fd) }
+        })
+        .into()
 }
 
 fn resize(user: &User, rows: u16, columns: u16) {

@@ -8,7 +8,7 @@
 //! his program is his own. So it is copied, and the copy sealed: fcntl(2),
 //! F_ADD_SEALS.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::copy;
 use std::os::fd::AsFd;
@@ -18,8 +18,12 @@ use std::os::unix::fs::MetadataExt;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::prctl;
 use nix::unistd::fexecve;
 use process::{Call, Hint, Result};
+
+/// What the process is called.
+const NAME: &CStr = c"16-container";
 
 /// How a process finds its own program.
 const EXE: &str = "/proc/self/exe";
@@ -34,7 +38,8 @@ pub(crate) fn protect(is_inside: impl Fn(u32) -> bool) -> Result<()> {
     }
     let program = File::open(EXE).call(format_args!("open({EXE:?})"))?;
     if is_sealed(&program) {
-        return Ok(());
+        // The name of the copy is a number of no meaning to ps(1).
+        return prctl::set_name(NAME).call("prctl(PR_SET_NAME)");
     }
     become_copy_of(program)
 }
@@ -51,8 +56,8 @@ fn is_sealed(program: &File) -> bool {
 
 fn become_copy_of(mut program: File) -> Result<()> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let sealed = memfd_create("16-container", flags)
-        .call("memfd_create(MFD_ALLOW_SEALING)")?;
+    let sealed =
+        memfd_create(NAME, flags).call("memfd_create(MFD_ALLOW_SEALING)")?;
     let mut writer = File::from(sealed.try_clone().call("dup(memfd)")?);
     copy(&mut program, &mut writer).call("write(memfd)")?;
     fcntl(&sealed, FcntlArg::F_ADD_SEALS(SEALS))
