@@ -197,8 +197,18 @@ fn of_several_commands_at_once_each_finds_what_there_is() {
 #[test]
 fn a_killed_owner_takes_its_container_along_and_the_list_says_so_at_once() {
     let scene = Scene::start();
-    scene.on_host("$RUN -d --name web --init sh -c 'sleep 1000 & sleep 1000'");
-    let owner = owner_of(&scene, "web");
+    let mut who = vec!["--init", "-u 0"];
+    if scene.has_users() {
+        who.push("-u 7"); // Somebody else.
+    }
+    who.into_iter().for_each(|who| kill_owner(&scene, who));
+}
+
+fn kill_owner(scene: &Scene, options: &str) {
+    scene.on_host(&format!(
+        "$RUN -d --name web {options} sh -c 'sleep 1000 & sleep 1000'"
+    ));
+    let owner = owner_of(scene, "web");
     let listed = scene.on_host(&format!(
         "kill -KILL {owner}; while [ -e /proc/{owner} ]; do :; done
         $C ps -a"

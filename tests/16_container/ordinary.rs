@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use support::{InTime, program, rootfs};
+use support::InTime;
 use workshop::host::Ids;
 
-use super::NAME;
 use super::scene::{Scene, text};
 
 /// Somebody who is nobody in particular.
@@ -94,28 +93,34 @@ fn the_containers_of_another_are_not_touched() {
 #[test]
 fn its_own_program_can_be_written_by_nobody_inside() {
     let scene = scene!();
-    let before = scene.on_host("sha256sum /mnt/step");
-    // The container runs the tool itself, by two ways, and another process in
-    // there tries to open it for writing meanwhile.
+    // A copy: what is being run can't be written to, and the owner of the
+    // container runs for as long as it does.
+    scene.on_host(&format!("cp -p $C /mnt/other; chown {USER} /mnt/other"));
+    let before = scene.on_host("sha256sum /mnt/other");
+    // The container has the tool run once more, by two ways. Another process
+    // in there opens it, and writes to it as soon as that is possible.
     let grab = "
-        printf '#!/proc/self/exe\\n' >/script; chmod +x /script
-        for exe in /proc/[0-9]*/exe; do
-            case $(readlink $exe) in *step*|*container*)
-                echo saw; (echo bad >>$exe) 2>/dev/null && echo written ;;
+        printf \"#!/proc/self/exe\\\\n\" >/script; chmod +x /script
+        echo ready
+        while :; do for exe in /proc/[0-9]*/exe; do
+            case $(readlink $exe) in *other*|*16-container*)
+                exec 3<$exe; echo grabbed; i=0
+                while [ $i -lt 100 ]; do
+                    echo bad >>/proc/self/fd/3 && echo written
+                    i=$((i+1)); sleep 0.01
+                done; exit ;;
             esac
-        done";
+        done; done 2>/dev/null";
     let script = format!(
-        "$RUN -d --name c sh -c 'while :; do {} done' 2>/dev/null
-        i=0; while [ $i -lt 20 ]; do
-            $C exec c /proc/self/exe ps >/dev/null 2>&1 || true
-            $C exec c /script ps >/dev/null 2>&1 || true
-            i=$((i+1))
+        "$RUN -d --name c sh -c '{grab}' 2>/dev/null
+        until $C logs c | grep -q ready; do :; done
+        until $C logs c | grep -q grabbed; do
+            /mnt/other exec c /proc/self/exe stats >/dev/null 2>&1 || true
+            /mnt/other exec c /script stats >/dev/null 2>&1 || true
         done
-        $C logs c | sort -u; $C rm -f c",
-        grab.replace('\'', "\"")
+        $C wait c; $C logs c"
     );
     let shown = text(&user_shell(&scene, &script).in_time());
     assert!(!shown.contains("written"), "{shown}");
-    assert_eq!(scene.on_host("sha256sum /mnt/step"), before);
-    let _ = (program(NAME), rootfs());
+    assert_eq!(scene.on_host("sha256sum /mnt/other"), before);
 }
