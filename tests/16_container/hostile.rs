@@ -4,25 +4,17 @@ use support::InTime;
 
 use super::scene::Scene;
 
-/// With a root file system of its own, on `/mnt/rootfs`, and a directory that
-/// nobody inside has anything to do with, on `/mnt/victim`.
+/// With a directory that nobody inside has anything to do with,
+/// `/mnt/victim`.
 fn scene() -> Scene {
-    let scene = Scene::start();
-    scene.on_host(
-        "mount -n -t tmpfs -o mode=755 scene /mnt
-        mkdir /mnt/rootfs /mnt/victim
-        tar -C $R --exclude attacks --exclude probe -c . |
-            tar -C /mnt/rootfs --no-same-owner -x",
-    );
+    let scene = Scene::to_be_spoiled();
+    scene.on_host("mkdir /mnt/victim");
     scene
 }
 
 fn run(scene: &Scene, options: &str, script: &str) -> std::process::Output {
-    let own = scene.options().join(" ");
-    let command = format!(
-        "$C run --rm {own} {options} --rootfs /mnt/rootfs sh -c '{script}'"
-    );
-    scene.shell(&command).in_time()
+    let script = script.replace('\'', "\"");
+    scene.shell(&format!("$RUN --rm {options} sh -c '{script}'")).in_time()
 }
 
 #[test]
@@ -80,12 +72,11 @@ fn a_working_directory_can_not_be_one_of_the_host() {
 fn a_terminal_is_not_opened_where_the_container_says() {
     let scene = scene();
     // Root inside owns /dev, and may put there what it likes.
-    let own = scene.options().join(" ");
-    scene.on_host(&format!(
-        "$C run -d --name c {own} --rootfs /mnt/rootfs sh -c '
+    scene.on_host(
+        "$RUN -d --name c sh -c '
             mkdir /evil; mkfifo /evil/ptmx; cd /dev; rm ptmx
-            ln -s /evil/ptmx ptmx; echo ready; sleep 1000'"
-    ));
+            ln -s /evil/ptmx ptmx; echo ready; sleep 1000'",
+    );
     scene.eventually("$C logs c | grep -q ready");
     assert_eq!(scene.on_host("$C exec -t c tty"), "/dev/pts/0\r\n");
 }
@@ -94,17 +85,16 @@ fn a_terminal_is_not_opened_where_the_container_says() {
 fn who_enters_can_not_be_looked_at() {
     let scene = scene();
     // Whoever is another program than the container's is a foreign one.
-    let own = scene.options().join(" ");
-    scene.on_host(&format!(
-        "$C run -d --name c {own} --rootfs /mnt/rootfs sh -c '
+    scene.on_host(
+        "$RUN -d --name c sh -c '
             while :; do for p in /proc/[0-9]*; do
                 exe=$(readlink $p/exe 2>/dev/null) || continue
                 case $exe in /usr/bin/*) ;; *) echo saw $exe ;; esac
                 ls $p/fd 2>/dev/null | grep -qx [3-9] &&
                     readlink $p/fd/[3-9] | grep -v -e pipe -e /proc &&
                     echo has files
-            done; done'"
-    ));
+            done; done'",
+    );
     scene.on_host(
         "i=0; while [ $i -lt 30 ]; do $C exec c true; i=$((i+1)); done",
     );

@@ -1,8 +1,9 @@
 //! A pretend host, on which containers live.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use support::{InTime, eventually, program, rootfs};
+use support::{Beside, InTime, eventually, program, rootfs};
 use workshop::host::{Host, Ids};
 
 use super::NAME;
@@ -10,11 +11,38 @@ use super::NAME;
 /// A pretend host. Its `/run`, where containers are written down, is its own.
 pub(crate) struct Scene {
     pub(crate) host: Host,
+    rootfs: PathBuf,
+    _place: Option<Beside>,
 }
 
 impl Scene {
     pub(crate) fn start() -> Self {
-        Self { host: Host::start().expect("a pretend host") }
+        let host = Host::start().expect("a pretend host");
+        Self { host, rootfs: rootfs(), _place: None }
+    }
+
+    /// One with a root file system that may be spoiled, on `/mnt/rootfs`. It
+    /// is beside the kit's own, since a mount can say whose its files are
+    /// there, and in memory only from Linux 6.3 on.
+    pub(crate) fn to_be_spoiled() -> Self {
+        let host = Host::start().expect("a pretend host");
+        let is_root = host.ids() == Ids::All;
+        let place = is_root.then(|| Beside::the_rootfs(NAME));
+        let mount = match &place {
+            Some(place) => format!("--bind '{}'", place.0.display()),
+            None => "-t tmpfs -o mode=755 scene".to_owned(),
+        };
+        let rootfs_of_kit = rootfs();
+        let rootfs = "/mnt/rootfs".into();
+        let scene = Self { host, rootfs, _place: place };
+        scene.on_host(&format!(
+            "mount -n {mount} /mnt
+            mkdir /mnt/rootfs
+            tar -C {} --exclude attacks --exclude probe -c . |
+                tar -C /mnt/rootfs --no-same-owner -x",
+            rootfs_of_kit.display()
+        ));
+        scene
     }
 
     /// Whether there is another user than root.
@@ -42,7 +70,7 @@ impl Scene {
     }
 
     pub(crate) fn set_variables(&self, command: &mut Command) {
-        let (tool, rootfs) = (program(NAME), rootfs());
+        let (tool, rootfs) = (program(NAME), &self.rootfs);
         let options = self.options().join(" ");
         let run = format!(
             "{} run {options} --rootfs {}",
@@ -65,7 +93,7 @@ impl Scene {
     pub(crate) fn run(&self, options: &[&str], script: &str) -> Command {
         let mut tool = self.host.command(program(NAME));
         tool.args(["run", "--rm"]).args(self.options()).args(options);
-        tool.arg("--rootfs").arg(rootfs()).args(["sh", "-euc", script]);
+        tool.arg("--rootfs").arg(&self.rootfs).args(["sh", "-euc", script]);
         tool
     }
 

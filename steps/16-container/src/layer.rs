@@ -85,7 +85,12 @@ fn make_like(rootfs: BorrowedFd, memory: &OwnedFd) -> Result<()> {
     let upper = openat(memory, "upper", flags, Mode::empty())
         .map(File::from)
         .call("open(\"upper\")")?;
-    must_keep_attributes(&upper)?;
+    if let Err(error) = must_keep_attributes(&upper) {
+        eprintln!(
+            "16-container: a directory that is removed can't be made again: \
+             {error}"
+        );
+    }
     let rootfs = rootfs.try_clone_to_owned().map(File::from);
     let rootfs = rootfs.and_then(|file| file.metadata());
     let rootfs = rootfs.call("fstat(rootfs)")?;
