@@ -159,8 +159,10 @@ impl Plugged {
     ) -> Result<Self> {
         let there = Namespace::of(container)?;
         let state = state::directory()?;
-        // First, since whatever is open then, the sweeper keeps for a while.
-        sweeper::start(container, || sweeper::sweep(&there, options, &state))?;
+        // First: from here on there is something to be swept.
+        sweeper::start(container, &there, || {
+            sweeper::sweep(&there, options, &state)
+        })?;
         let ports = reserve(&options.published)?;
 
         let state = Locked::wait(&state)?;

@@ -29,6 +29,15 @@ pub struct NetOptions {
     /// The same for IPv6
     #[arg(long, value_name = "ADDRESS/64", default_value = "fd88:8::/64")]
     pub(crate) subnet6: Subnet6,
+    /// How many bytes fit into one of its packets: no more than the narrowest
+    /// part of the way outside takes
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "1500",
+        value_parser = clap::value_parser!(u32).range(1280..=65535)
+    )]
+    pub(crate) mtu: u32,
     /// Have the host pass on what is meant for others, as a router does, if it
     /// doesn't yet; `cargo workshop clean` puts it back
     #[arg(long)]

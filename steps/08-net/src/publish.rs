@@ -1,6 +1,6 @@
 //! Ports of the host that lead into the container.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::str::FromStr;
 
@@ -46,6 +46,13 @@ impl FromStr for Published {
             bare.unwrap_or(text).parse().map_err(|_| form())
         };
         let at = at.map(address).transpose()?;
+        if at == Some(Ipv6Addr::LOCALHOST.into()) {
+            return Err(
+                "what ::1 sends never leaves the host, so it can't be \
+                        led to a container: publish at 127.0.0.1"
+                    .into(),
+            );
+        }
         let (host_port, port) = (number(host_port)?, number(port)?);
         Ok(Self { at, host_port, port, udp })
     }

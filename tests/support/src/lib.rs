@@ -21,7 +21,7 @@ use workshop::host::{Host, only_child};
 use workshop::ladder::Step;
 
 pub use sandbox::{Sandbox, field, step_in, step_on};
-pub use trace::Trace;
+pub use trace::{End, Trace, a_hundred};
 
 /// The answer to a claim: nothing, or what the kernel says instead.
 pub type Verdict = Result<(), String>;
@@ -76,6 +76,26 @@ pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
         same(sandbox.identity(&link), sandbox.host_identity(&link))?;
     }
     Ok(())
+}
+
+/// Says that containers on one root file system don't meet: each starts,
+/// whichever others start and end at that moment, and nothing is left.
+pub fn starts_while_others_end(step: &str) {
+    let host = Host::start().expect("a pretend host");
+    let rootfs = rootfs();
+    let before = Trace::of(&host, &rootfs);
+    let script = "for worker in $(seq 8); do
+            for n in $(seq 50); do \"$0\" \"$1\" true || echo $?; done &
+        done; wait";
+    let mut shell = host.command("timeout");
+    shell
+        .args([&nearly_patience(), "bash", "-c", script])
+        .args([&program(step), &rootfs]);
+    let output = shell.in_time();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(Trace::of(&host, &rootfs), before);
 }
 
 /// Says that a host is the same before and after, however the step ends.
@@ -289,6 +309,35 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < patience(), "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until what `look` sees is as expected; shows the difference if it
+/// takes too long.
+pub fn becomes(what: &str, expected: &str, look: impl Fn() -> String) {
+    let start = Instant::now();
+    let mut found = look();
+    while found != expected && start.elapsed() < patience() {
+        std::thread::sleep(Duration::from_millis(20));
+        found = look();
+    }
+    let lacks = |text: &str, line: &&str| !text.lines().any(|l| l == *line);
+    let more: Vec<_> = found.lines().filter(|l| lacks(expected, l)).collect();
+    let less: Vec<_> = expected.lines().filter(|l| lacks(&found, l)).collect();
+    assert!(found == expected, "after {what}: more {more:#?}, less {less:#?}");
+}
+
+/// The words for a shell that clean a pretend host with `workshop clean`. From
+/// there the machine's processes can't be seen, so what they use would seem to
+/// be left behind: it is covered.
+pub fn clean() -> String {
+    format!(
+        "for busy in '{}' /tmp /sys/fs/cgroup; do
+            mount -n -t tmpfs none \"$busy\" || exit
+        done
+        TMPDIR=/tmp '{}' clean",
+        workshop::repository::rootfs().display(),
+        program("workshop").display()
+    )
 }
 
 /// Nearly as many seconds, for timeout(1): it ends before the test does.

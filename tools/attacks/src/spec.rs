@@ -17,6 +17,7 @@
 //! | `disk` | `MAJOR:MINOR` of a disk of the host; if one could be planted |
 //! | `handle` | file handle of the secret file; if it has one |
 //! | `helper` | set-user-ID program; if one could be planted |
+//! | `group-file` | path, in the sandbox, of a file for one group; if the planter could join it |
 //! | `core-pattern`, `sysrq-trigger`, `kernel-memory`, `unmask` | path, in a proc file system, of what the attack of this name opens; if the planter can |
 //!
 //! The secret itself is not in it: an attack that shows the secret has been

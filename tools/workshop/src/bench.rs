@@ -41,6 +41,9 @@ pub struct Options {
     /// goes through
     #[arg(long, conflicts_with = "step")]
     network: bool,
+    /// Write the tables of the networks to where the book has them from
+    #[arg(long, requires = "network")]
+    record: bool,
     /// How to print it
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -79,7 +82,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Err(few(options.runs));
     }
     if options.network {
-        network::run(&programs(options)?, options.runs)?;
+        network::run(&programs(options)?, options.runs, options.record)?;
         return Ok(ExitCode::SUCCESS);
     }
     let contests = contests(options.step.as_deref())?;
