@@ -571,19 +571,7 @@ fn two_containers_on_one_root_hide_each_others_proc() {
 
 #[test]
 fn containers_on_one_root_start_while_others_end() {
-    let host = Host::start().expect("a pretend host");
-    let before = mounts(&host);
-    let script = "for worker in $(seq 8); do
-            for n in $(seq 50); do \"$0\" \"$1\" true || echo $?; done &
-        done; wait";
-    let mut shell = host.command("timeout");
-    shell
-        .args([&nearly_patience(), "bash", "-c", script])
-        .arg(program("03-pid"));
-    let output = shell.arg(rootfs()).in_time();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    assert_eq!(mounts(&host), before);
+    support::starts_while_others_end("03-pid");
 }
 
 // --- What is left behind ----------------------------------------------------

@@ -1,18 +1,17 @@
 //! The list of processes: proc(5).
 
-use std::fs::File;
-
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use process::{Call, Hint, Result};
+
+use crate::lock::RootLock;
 
 /// Mounts a `/proc` that shows the processes of this pid namespace, where ps(1)
 /// looks for them. An old one would go on showing those of its own namespace.
 ///
 /// The mount is in the mount table of the host, for everybody to see, and does
 /// not go with the process: see [`Sweeper`](crate::Sweeper).
-pub fn mount_proc() -> Result<()> {
-    let _lock = lock_root()?; // until it is mounted
+pub fn mount_proc(_: &RootLock) -> Result<()> {
     // Nothing in there is a program or a device, so nobody misses these.
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
@@ -24,14 +23,4 @@ pub fn mount_proc() -> Result<()> {
             "in a user namespace it takes a /proc outside of which nothing is \
              covered: mount_namespaces(7)",
         )
-}
-
-/// Locks the root directory, as whoever mounts or unmounts its `/proc` does:
-/// flock(2). Several containers may have the same root directory, and thus each
-/// other's mounts. Without a lock, one that ends could take for its own what
-/// another mounts at that moment.
-pub(crate) fn lock_root() -> Result<File> {
-    let root = File::open("/").call("open(\"/\")")?;
-    root.lock().call("flock(\"/\", LOCK_EX)")?;
-    Ok(root)
 }
