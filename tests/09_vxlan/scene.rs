@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
-use support::{eventually, program, rootfs};
+use support::{program, rootfs};
 use workshop::host::Host;
 
 /// `workshop hosts up 3`.

@@ -99,17 +99,7 @@ fn clean_removes_what_nobody_was_left_to_remove() {
     );
     drop(server);
     assert_ne!(scene.states(), before);
-    // From there the machine's processes can't be seen, so what they use would
-    // seem to be left: it is covered.
-    let said = scene.shell(
-        1,
-        &format!(
-            "mount -n -t tmpfs none {}; mount -n -t tmpfs none /tmp
-            TMPDIR=/tmp {} clean",
-            rootfs().parent().expect("a directory").display(),
-            program("workshop").display()
-        ),
-    );
+    let said = scene.shell(1, &support::clean());
     assert!(said.contains("network 7 of a tenant"), "{said}");
     scene.unchanged(&before, "clean");
 }

@@ -326,6 +326,20 @@ pub fn becomes(what: &str, expected: &str, look: impl Fn() -> String) {
     assert!(found == expected, "after {what}: more {more:#?}, less {less:#?}");
 }
 
+/// The words for a shell that clean a pretend host with `workshop clean`. From
+/// there the machine's processes can't be seen, so what they use would seem to
+/// be left behind: it is covered.
+pub fn clean() -> String {
+    format!(
+        "for busy in '{}' /tmp /sys/fs/cgroup; do
+            mount -n -t tmpfs none \"$busy\" || exit
+        done
+        TMPDIR=/tmp '{}' clean",
+        workshop::repository::rootfs().display(),
+        program("workshop").display()
+    )
+}
+
 /// Nearly as many seconds, for timeout(1): it ends before the test does.
 pub fn nearly_patience() -> String {
     (patience().as_secs() - 1).to_string()
