@@ -155,7 +155,8 @@ fn the_host_s_system_calls_may_still_be_made() {
 fn cpu_time_is_cut_off() {
     let host = host_with_groups!();
     let spin = "while :; do :; done";
-    let running = Running::start(&host, &["--cpus", "0.2"], spin);
+    // So little that it is throttled even where others want the CPU too.
+    let running = Running::start(&host, &["--cpus", "0.05"], spin);
     eventually("it is throttled in most periods", || {
         let stat = running.limit_file("cpu", "cpu", "cpu.stat");
         let throttled = number(&stat, "nr_throttled");

@@ -67,12 +67,14 @@ pub const LADDER: &[Step] = &[
             "forged-source",
             "inherited-fd",
             "kernel-memory",
+            "leave-group",
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
             "proc-cwd",
             "proc-root",
+            "release-agent",
             "rename-host",
             "set-uid",
             "sniff-traffic",
@@ -152,9 +154,11 @@ pub const LADDER: &[Step] = &[
         contains: &[
             "arp-spoof",
             "forged-source",
+            "leave-group",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
+            "release-agent",
             "sniff-traffic",
             "unmask",
             "write-volume",
@@ -190,14 +194,25 @@ pub const LADDER: &[Step] = &[
             ("cgroups", "private"),
             ("cgroup-limits", "limited"),
         ],
-        contains: &[],
+        contains: &[
+            "cpu-hog",
+            "device-node",
+            "disk-hog",
+            "fork-bomb",
+            "memory-hog",
+        ],
     },
 ];
 
 /// The share by which `10-cgroups` is judged: without being asked it limits
 /// nothing but devices.
-const LIMITS: &[&str] =
-    &["--memory", "256m", "--cpus", "0.5", "--pids-limit", "64"];
+const LIMITS: &[&str] = &[
+    "--memory=64m",
+    "--memory-swap=64m",
+    "--cpus=0.5",
+    "--cpuset-cpus=0",
+    "--pids-limit=64",
+];
 const NO_GROUP: &[&str] = &["--cgroups", "disabled"];
 
 impl Step {
@@ -255,6 +270,14 @@ impl Step {
             });
         }
         options
+    }
+
+    /// And those that limit the disk of `attacks against`.
+    pub fn disk_limits_on(&self, host: &Host) -> &'static [&'static str] {
+        match self.has("10-cgroups") && host.ids() == Ids::All {
+            true => &["--device={disk}:/dev/d", "--device-read-bps={disk}:64k"],
+            false => &[],
+        }
     }
 
     /// The option that makes the same container another tenant's.
