@@ -569,6 +569,11 @@ fn two_containers_on_one_root_hide_each_others_proc() {
     assert_eq!(mounts(&host), before);
 }
 
+#[test]
+fn containers_on_one_root_start_while_others_end() {
+    support::starts_while_others_end("03-pid");
+}
+
 // --- What is left behind ----------------------------------------------------
 
 #[test]

@@ -291,6 +291,11 @@ fn the_host_stays_as_it_was() {
     support::leaves_no_trace("05-ipc");
 }
 
+#[test]
+fn containers_on_one_root_start_while_others_end() {
+    support::starts_while_others_end("05-ipc");
+}
+
 // --- What still leaks -------------------------------------------------------
 
 #[test]

@@ -12,6 +12,7 @@
 mod clone;
 mod gate;
 mod init;
+mod lock;
 mod parent;
 mod proc;
 mod sweeper;
@@ -19,6 +20,7 @@ mod sweeper;
 pub use clone::{Child, spawn, spawn_into};
 pub use gate::Gate;
 pub use init::{InitOptions, run};
+pub use lock::RootLock;
 pub use parent::{Parent, die_with};
 pub use proc::mount_proc;
 pub use sweeper::Sweeper;

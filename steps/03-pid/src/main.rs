@@ -53,7 +53,9 @@ fn child(
     pid::die_with(parent)?; // before it waits, perhaps for the dead
     gate.wait()?; // from here on what is mounted will be unmounted
     chroot::enter(&options.rootfs)?;
-    pid::mount_proc()?; // the one in the new root
+    let lock = pid::RootLock::take()?; // others may have this root too
+    pid::mount_proc(&lock)?; // the one in the new root
+    drop(lock);
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

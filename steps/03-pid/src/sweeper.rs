@@ -21,6 +21,7 @@ use process::{Call, Error, Hint, Result};
 
 use crate::clone::Child;
 use crate::gate::Gate;
+use crate::lock::RootLock;
 
 /// A process that waits for the end of a container, and then unmounts what
 /// the container has mounted.
@@ -82,6 +83,7 @@ fn sweep(root: &File, targets: &[&str]) -> Result<Infallible> {
     // As the container did, so that a path leads to where it did in there.
     fchdir(root.as_fd()).call("fchdir(root)")?;
     chroot(".").call("chroot(\".\")")?;
+    let _lock = RootLock::take()?; // between the look and the call, nobody mounts
     while !is_alive(Path::new("/proc")) && unmount(targets)? {
         // Below it may be that of another container that has ended.
     }

@@ -57,7 +57,9 @@ fn child(
     gate.wait()?; // from here on what is mounted will be unmounted
     uts::set_names(&options.names)?;
     chroot::enter(&options.rootfs)?;
-    pid::mount_proc()?; // the one in the new root
+    let lock = pid::RootLock::take()?; // others may have this root too
+    pid::mount_proc(&lock)?; // the one in the new root
+    drop(lock);
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

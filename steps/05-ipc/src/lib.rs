@@ -17,7 +17,7 @@ pub use sysctl::{SysctlOptions, set_sysctls};
 /// `/dev/mqueue`, where mq_overview(7) has them. mq_open(3) works without.
 ///
 /// As `/proc` in [`pid::mount_proc`], this mount is in the host's mount table.
-pub fn mount_mqueue() -> Result<()> {
+pub fn mount_mqueue(_: &pid::RootLock) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("mqueue"), "/dev/mqueue", Some("mqueue"), flags, None::<&str>)
         .call("mount(\"mqueue\", \"/dev/mqueue\", \"mqueue\")")

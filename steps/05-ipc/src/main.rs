@@ -61,8 +61,10 @@ fn child(
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while the host's /proc is in reach
     chroot::enter(&options.rootfs)?;
-    ipc::mount_mqueue()?; // the one in the new root
-    pid::mount_proc()?; // last: by it the sweeper knows whose mounts these are
+    let lock = pid::RootLock::take()?; // others may have this root too
+    ipc::mount_mqueue(&lock)?; // the one in the new root
+    pid::mount_proc(&lock)?; // last: it tells a sweeper whose they are
+    drop(lock);
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

@@ -78,6 +78,26 @@ pub fn every_namespace(sandbox: &Sandbox) -> Verdict {
     Ok(())
 }
 
+/// Says that containers on one root file system don't meet: each starts,
+/// whichever others start and end at that moment, and nothing is left.
+pub fn starts_while_others_end(step: &str) {
+    let host = Host::start().expect("a pretend host");
+    let rootfs = rootfs();
+    let before = Trace::of(&host, &rootfs);
+    let script = "for worker in $(seq 8); do
+            for n in $(seq 50); do \"$0\" \"$1\" true || echo $?; done &
+        done; wait";
+    let mut shell = host.command("timeout");
+    shell
+        .args([&nearly_patience(), "bash", "-c", script])
+        .args([&program(step), &rootfs]);
+    let output = shell.in_time();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(Trace::of(&host, &rootfs), before);
+}
+
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");

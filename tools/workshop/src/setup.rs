@@ -44,8 +44,8 @@ pub fn ensure() -> Result<()> {
     rootfs::ensure()
 }
 
-/// Builds the steps as they are when speed counts; gives the directory they
-/// are in. `bin/` stays as it is.
+/// Builds and installs the steps as they are when speed counts; gives the
+/// directory they are in. `bin/` stays as it is.
 pub fn release() -> Result<PathBuf> {
     let _lock = repository::lock()?;
     eprintln!("workshop: building the steps with all optimizations");
