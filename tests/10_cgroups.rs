@@ -10,6 +10,8 @@ mod disk;
 mod end;
 #[path = "10_cgroups/freezer.rs"]
 mod freezer;
+#[path = "10_cgroups/network.rs"]
+mod network;
 #[path = "10_cgroups/scene.rs"]
 mod scene;
 
