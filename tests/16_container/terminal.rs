@@ -246,22 +246,6 @@ fn without_one_the_users_terminal_stays_out_of_reach() {
 }
 
 #[test]
-fn a_program_that_comes_later_need_not_have_one() {
-    let scene = Scene::start();
-    let show = "echo seen >/dev/stdout; tty";
-    let mut user = User::sits_before(
-        &scene,
-        &format!(
-            "$RUN -d --name c sleep 1000; set +e
-            $C exec c sh -c '{show}'; echo end"
-        ),
-    );
-    user.sees("seen");
-    user.sees("not a tty");
-    user.sees("end");
-}
-
-#[test]
 fn the_end_of_what_is_typed_is_passed_on() {
     let scene = Scene::start();
     let script = "$RUN --rm -i sh -c 'echo ready; cat; echo over'; echo end";

@@ -7,13 +7,12 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid};
 use process::{Call, Environment, Error, Hint, Result};
 
 use crate::attend::Owner;
@@ -69,7 +68,6 @@ fn own(
     let doors = doors.collect::<Result<Vec<_>>>()?;
     let limits = confine::limits_of(record.pid)?;
     let (inside, mut streams) = options.streams.make(false)?;
-    inside.give_to(root_of(record.pid)?)?; // whose they are not in there
 
     jail::close_inherited_files()?; // while /proc is the host's
     prctl::set_dumpable(false).call("prctl(PR_SET_DUMPABLE, 0)")?;
@@ -87,23 +85,6 @@ fn own(
     drop((inside, doors));
     streams.take_made()?;
     Owner::new(&child, streams, None, front, true)?.wait()
-}
-
-/// Who root in there is out here, by the maps of user_namespaces(7).
-fn root_of(pid: i32) -> Result<(Uid, Gid)> {
-    let outside = |file| {
-        let path = format!("/proc/{pid}/{file}");
-        let map =
-            fs::read_to_string(&path).call(format_args!("read({path:?})"))?;
-        let root = map.lines().find_map(|line| {
-            let (inside, rest) = line.trim_start().split_once(' ')?;
-            let outside = rest.split_whitespace().next()?.parse().ok()?;
-            (inside == "0").then_some(outside)
-        });
-        root.ok_or_else(|| Error::new(format_args!("{path:?} has no root")))
-    };
-    let (uid, gid) = (outside("uid_map")?, outside("gid_map")?);
-    Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
 }
 
 /// Those that the container has for itself.
