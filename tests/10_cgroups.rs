@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)] // A test says what it expects.
 
+#[path = "10_cgroups/birth.rs"]
+mod birth;
 #[path = "10_cgroups/delegation.rs"]
 mod delegation;
 #[path = "10_cgroups/disk.rs"]
@@ -78,6 +80,29 @@ fn cpu_time_is_cut_off() {
         throttled > 5 && throttled * 2 > number(&stat, "nr_periods")
     });
     running.kill();
+}
+
+/// The same work takes as much CPU time as without a limit, and a multiple of
+/// the time on the clock.
+#[test]
+fn a_fixed_amount_of_work_takes_as_long_as_the_limit_says() {
+    let host = host_with_groups!();
+    let took = |options: &[&str]| {
+        let work = "i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done";
+        let output = run(&host, options, &format!("time -p sh -c '{work}'"));
+        let said = text(&output.stderr);
+        let seconds = |key: &str| -> f64 {
+            let mut lines = said.lines().filter_map(|l| l.strip_prefix(key));
+            lines.next().expect(key).trim().parse().expect("seconds")
+        };
+        (seconds("real"), seconds("user") + seconds("sys"))
+    };
+    let (_, free) = took(&[]);
+    let (clock, cpu) = took(&["--cpus", "0.1"]);
+    // A tenth of the machine: no faster, and a busy one is slower. The first
+    // and the last period may have been short.
+    assert!(clock > 0.7 * cpu / 0.1, "{clock} s, of which {cpu} s CPU");
+    assert!(clock > 3.0 * free, "{clock} s, and {free} s without a limit");
 }
 
 #[test]
