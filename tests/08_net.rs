@@ -135,7 +135,9 @@ fn a_link_in_the_root_file_system_leads_the_names_nowhere_outside() {
         ln -s /mnt/target/hosts /mnt/rootfs/etc/hosts
         echo mine >/mnt/target/hosts; : >/mnt/rootfs/mnt/target/hosts",
     );
-    let script = "$STEP /mnt/rootfs grep localhost /mnt/target/hosts
+    // Before Linux 6.3 nobody maps the owners of files in a tmpfs.
+    let script = "$STEP --foreign-rootfs /mnt/rootfs grep localhost \
+            /mnt/target/hosts
         cat /mnt/target/hosts";
     let shown = scene.on_host(script);
     assert_eq!(shown, "127.0.0.1 localhost\n::1 localhost\nmine\n");
@@ -243,6 +245,37 @@ fn addresses_are_those_of_the_subnet_until_there_are_none() {
 }
 
 #[test]
+fn those_at_one_bridge_agree_on_the_subnet() {
+    let scene = Scene::start();
+    let other = ["--subnet", "10.9.9.0/24"];
+    let first = scene.serve(&[], "tcp", 80);
+    refuses(
+        scene.tool(&other, &["true"]),
+        125,
+        "workshop0 is there with 10.88.8.0/24 and fd88:8::/64, not 10.9.9.0/24",
+    );
+    // A bridge that nobody uses is made anew.
+    first.kill();
+    let show = "ip -o -4 address show dev eth0 | grep -o 10.9.9.2";
+    support::eventually("the bridge is free", || {
+        let command = ["sh", "-euc", show];
+        let output = scene.tool(&other, &command).output().expect("it starts");
+        output.stdout == b"10.9.9.2\n"
+    });
+}
+
+#[test]
+fn what_is_longer_than_the_mtu_is_sent_in_pieces() {
+    let scene = Scene::start();
+    let script = "cat /sys/class/net/eth0/mtu
+        ping -c 1 -W 2 -s 1400 10.88.8.1 | grep -o '1 packets received'
+        awk '/^Ip: [0-9]/ { print $20 }' /proc/net/snmp"; // FragCreates
+    let mtu = |options: &[&str]| scene.inside(options, script);
+    assert_eq!(mtu(&[]), "1500\n1 packets received\n0\n");
+    assert_eq!(mtu(&["--mtu", "1300"]), "1300\n1 packets received\n2\n");
+}
+
+#[test]
 fn what_cant_be_is_refused() {
     let scene = Scene::start();
     for options in [
@@ -250,6 +283,7 @@ fn what_cant_be_is_refused() {
         &["--subnet", "10.0.0.1/24"],
         &["--subnet", "10.0.0.0/8"],
         &["--subnet6", "fd00::1/64"],
+        &["--mtu", "1000"],
         &["-p", "80"],
         &["-p", "0:80"],
         &["-p", "80:80/sctp"],

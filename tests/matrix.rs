@@ -82,7 +82,8 @@ fn is_himself(step: &Step) -> bool {
 
 /// The attacks on what belongs to root, which an ordinary user's container may
 /// have: it is his.
-const ON_ROOTS_FILES: [&str; 2] = ["write-volume", "plant-set-uid"];
+const ON_WHAT_IS_ROOTS: [&str; 4] =
+    ["write-volume", "plant-set-uid", "host-uid", "kept-group"];
 
 /// The rows that stay as they are with these users and groups, whatever the
 /// ladder says: nothing is there that a step could take away.
@@ -126,7 +127,7 @@ fn an_attack_is_contained_from_where_the_ladder_says_and_not_before() {
             .iter()
             .filter(|attack| !untried.contains(**attack))
             .filter(|attack| {
-                !(is_himself(step) && ON_ROOTS_FILES.contains(attack))
+                !(is_himself(step) && ON_WHAT_IS_ROOTS.contains(attack))
             })
             .filter(|_| has_its_limits(step))
             .map(|attack| (*attack, "contained"))

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use support::refuses;
+use support::{program, refuses};
 use workshop::host::Ids;
 
 use super::scene::{Scene, USER, text};
@@ -55,6 +55,32 @@ fn root_inside_is_the_user_outside() {
     assert_eq!(found.trim(), USER);
 }
 
+/// It works with less than most users expect, and so it is said.
+#[test]
+fn a_user_without_a_range_is_told_so() {
+    let scene = scene!();
+    let run = |options: &str| {
+        let script = format!("$STEP {options} /mnt/users/rootfs id -u");
+        let output = scene.user_shell("", &script).output().expect("it");
+        assert_eq!(text(&output), "0\n");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let said = run("");
+    for part in [
+        "user 4242 has no range in /etc/subuid and /etc/subgid",
+        "--add-subuids 100000-165535 --add-subgids 100000-165535",
+        "--uid-map 0:4242:1 --gid-map 0:4242:1",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(run("--uid-map 0:4242:1 --gid-map 0:4242:1"), "");
+    let said = run("--uid-map 0:4242:1");
+    assert!(
+        said.starts_with("note: user 4242 has no range in /etc/subgid, so"),
+        "{said}"
+    );
+}
+
 #[test]
 fn with_a_range_there_are_other_users() {
     let scene = scene!();
@@ -63,7 +89,9 @@ fn with_a_range_there_are_other_users() {
     let show = "$STEP /mnt/users/rootfs sh -c '
         cat /proc/self/uid_map; cat /proc/self/setgroups
         id -G; : >/new; chown 5:5 /new'";
-    let shown = text(&scene.user_shell("6", show).output().expect("it"));
+    let output = scene.user_shell("6", show).output().expect("it");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let shown = text(&output);
     let words: Vec<_> = shown.split_whitespace().collect();
     let map = ["0", USER, "1", "1", "200000", "65536"];
     assert_eq!(words, [&map[..], &["allow", "0"]].concat());
@@ -96,9 +124,9 @@ fn a_line_that_makes_no_sense_is_named() {
 fn nobody_else_can_be_mapped() {
     let scene = scene!();
     for (map, message) in [
-        ("--uid-map 0:0:1", "/etc/subuid has nothing for uid 4242"),
+        ("--uid-map 0:0:1", "/etc/subuid has nothing for user 4242"),
         ("--uid-map 0:4242:2", "is not yours"),
-        ("--gid-map 0:0:1", "/etc/subgid has nothing for gid 4242"),
+        ("--gid-map 0:0:1", "/etc/subgid has nothing for user 4242"),
         ("--uid-map 0:4242:1 --uid-map 1:0:1", "uid range 1:0:1"),
     ] {
         let script = format!("$STEP {map} /mnt/users/rootfs true");
@@ -162,12 +190,31 @@ fn a_root_file_system_of_somebody_else_is_refused() {
     assert_eq!(shown, "65534\n");
 }
 
+/// Root inside is the very user of the process that is attacked. The attack
+/// needs no number of it, so it is not the pid namespace that is in the way.
 #[test]
 fn the_same_user_outside_is_not_enough_to_be_traced() {
     let scene = scene!();
-    // Of the same user, and without a pid namespace in between.
-    let script = "sleep 100 & cat /proc/$!/environ >/dev/null
-        ! unshare --user --map-root-user cat /proc/$!/environ 2>/dev/null
-        kill $!";
-    text(&scene.user_shell("", script).output().expect("it"));
+    let [attacks, bare] = ["attacks", "00-process"]
+        .map(|name| program(name).display().to_string());
+    scene.on_host(&format!(
+        "ip link set lo up # or only root could plant anything
+        cp {attacks} {bare} /mnt; chmod 755 /mnt/attacks /mnt/00-process
+        cp {attacks} /mnt/users/rootfs/usr/bin/"
+    ));
+    let against = |options: &str, step: &str| {
+        let script = format!(
+            "PATH=$PATH:/mnt exec attacks against {options} take-descriptor \
+                -- {step}"
+        );
+        text(&scene.user_shell("", &script).output().expect("it"))
+    };
+    let outcome = against("", "00-process");
+    assert!(outcome.contains("take-descriptor   escaped"), "{outcome}");
+    let outcome = against(
+        "--rootfs /mnt/users/rootfs",
+        "$STEP --volume {volume} /mnt/users/rootfs",
+    );
+    assert!(outcome.contains("contained   pidfd_getfd"), "{outcome}");
+    assert!(outcome.contains("EPERM"), "{outcome}");
 }

@@ -1,5 +1,6 @@
 //! Why there is no user namespace: each cause is named, with its remedy.
 
+use std::path::Path;
 use std::process::Command;
 
 use support::missing::{refusing_calls, without_user_namespaces};
@@ -78,11 +79,41 @@ fn with_setting(name: &str, value: &str) -> Scene {
     scene
 }
 
+const DEBIANS: &str = "/proc/sys/kernel/unprivileged_userns_clone";
+const REMEDY: &str = "sysctl kernel.unprivileged_userns_clone=1";
+
 #[test]
 fn by_debians_setting() {
     let scene = with_setting("unprivileged_userns_clone", "0");
     let tool = forbidden(scene.host_shell("exec $STEP /mnt/rootfs true"));
-    refuses(tool, 125, "sysctl kernel.unprivileged_userns_clone=1");
+    refuses(tool, 125, REMEDY);
+    drop(scene);
+    if is_ours() && Path::new(DEBIANS).exists() {
+        by_debians_kernel();
+    }
+}
+
+/// Whether the whole machine is a virtual one that was made for the tests: its
+/// settings are nobody else's.
+fn is_ours() -> bool {
+    let words = std::fs::read_to_string("/proc/cmdline");
+    words.expect("a command line").contains("workshop.job=")
+}
+
+/// The kernel itself refuses, and for root it makes no difference.
+fn by_debians_kernel() {
+    let scene = Scene::with_users().expect("users");
+    scene.alone(|scene| {
+        scene.on_host(&format!("echo 0 >{DEBIANS}"));
+        let run = |mut tool: Command| tool.output().expect("it starts");
+        let user = run(scene.user_shell("", "$STEP /mnt/users/rootfs true"));
+        let root = run(scene.tool(&[], &["true"]));
+        scene.on_host(&format!("echo 1 >{DEBIANS}"));
+        let said = String::from_utf8_lossy(&user.stderr);
+        assert_eq!(user.status.code(), Some(125), "{said}");
+        assert!(said.contains("EPERM") && said.contains(REMEDY), "{said}");
+        assert!(root.status.success(), "{root:?}");
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A pretend host with files that a test may spoil.
 
 use std::process::{Command, Output};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use support::{Beside, program, rootfs, step_in};
 use workshop::host::{Host, Ids};
@@ -12,7 +13,11 @@ use workshop::ladder::Step;
 pub(crate) struct Scene {
     pub(crate) host: Host,
     _place: Option<Beside>,
+    settings: Option<RwLockReadGuard<'static, ()>>,
 }
+
+/// Those of the kernel's that all tests share. Every scene is a reader.
+static SETTINGS: RwLock<()> = RwLock::new(());
 
 const PREPARE: &str = "
     mkdir /mnt/volume /mnt/rootfs
@@ -53,9 +58,17 @@ impl Scene {
             Some(place) => format!("--bind '{}'", place.0.display()),
             None => "-t tmpfs -o mode=755 scene".to_owned(),
         };
-        let scene = Self { host, _place: place };
+        let settings = SETTINGS.read().unwrap_or_else(PoisonError::into_inner);
+        let scene = Self { host, _place: place, settings: Some(settings) };
         scene.on_host(&format!("mount -n {mount} /mnt; {PREPARE}"));
         scene
+    }
+
+    /// Does what changes such a setting, while there is no other scene.
+    pub(crate) fn alone<T>(mut self, act: impl FnOnce(&Self) -> T) -> T {
+        self.settings = None;
+        let _all = SETTINGS.write().unwrap_or_else(PoisonError::into_inner);
+        act(&self)
     }
 
     /// What a shell on the host prints, which must succeed. It knows `$STEP`,

@@ -28,6 +28,22 @@ fn a_published_port_is_reached_from_everywhere() {
     }
 }
 
+/// The kernel has no `route_localnet` for IPv6. A program that tries ::1 first
+/// must not wait for an answer that never comes.
+#[test]
+fn what_asks_by_the_other_loopback_is_refused_at_once() {
+    let scene = Scene::start();
+    let _server = scene.serve(&["-p", "8080:80"], "tcp", 80);
+    let ask = "timeout 5 $PEER ask tcp ::1 8080 2>&1 || echo status $?";
+    let said = scene.on_host(ask);
+    assert!(said.contains("refused"), "{said}");
+    let mut tool = scene.tool(&["-p", "[::1]:8081:80"], &["true"]);
+    let output = tool.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("publish at 127.0.0.1"), "{said}");
+    assert_eq!(output.status.code(), Some(125));
+}
+
 #[test]
 fn a_port_of_udp_is_reached_too() {
     let scene = Scene::start();

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use support::{eventually, program, rootfs, step_in};
+use support::{program, rootfs, step_in};
 use workshop::host::{Host, first_descendant};
 use workshop::ladder::Step;
 
@@ -155,15 +155,5 @@ pub(crate) fn text(output: &Output) -> String {
 
 /// Waits until the host is as it was.
 pub(crate) fn unchanged(scene: &Scene, before: &str, how: &str) {
-    let mut now = String::new();
-    let start = std::time::Instant::now();
-    while start.elapsed() < support::patience() {
-        now = scene.state();
-        if now == before {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    assert_eq!(now, before, "after {how}");
-    eventually(how, || false);
+    support::becomes(how, before, || scene.state());
 }

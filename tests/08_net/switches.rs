@@ -35,14 +35,6 @@ fn with_consent_it_forwards_until_it_is_put_back() {
     assert_eq!(scene.on_host(SHOW), "1\n1\n");
     let routers = "cat /proc/sys/net/ipv6/conf/uplink/accept_ra";
     assert_eq!(scene.on_host(routers), "2\n");
-    // What it finds elsewhere belongs to other tests.
-    scene.on_host(
-        "mount -n -t tmpfs tmp /tmp
-        mount -n -t tmpfs rootfs $(dirname $ROOTFS)",
-    );
-    let clean = support::program("workshop");
-    let clean = scene.host.command(clean).arg("clean").output();
-    let clean = clean.expect("it starts");
-    assert!(clean.status.success(), "{clean:?}");
+    scene.on_host(&support::clean());
     super::scene::unchanged(&scene, &before, "workshop clean");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use support::{End, a_hundred};
+
 use super::scene::{Running, Scene, unchanged};
 
 #[test]
@@ -52,23 +54,27 @@ fn after_failure_and_kill_nothing_is_left_either() {
     unchanged(&scene, &before, "SIGKILL");
 }
 
-/// How many are killed, at moments that nobody chose.
-const KILLED: usize = 100;
+fn a_hundred_leave_nothing(end: End) {
+    let scene = Scene::start();
+    let before = scene.state();
+    let start = "$STEP -p $((8000 + i)):80 --hostname c$i $ROOTFS";
+    scene.on_host(&a_hundred(start, end));
+    unchanged(&scene, &before, &format!("{end:?}"));
+}
+
+#[test]
+fn a_hundred_that_succeed_leave_nothing() {
+    a_hundred_leave_nothing(End::Success);
+}
+
+#[test]
+fn a_hundred_that_fail_leave_nothing() {
+    a_hundred_leave_nothing(End::Failure);
+}
 
 #[test]
 fn a_hundred_that_are_killed_leave_nothing() {
-    let scene = Scene::start();
-    let before = scene.state();
-    let script = format!(
-        "for i in $(seq {KILLED}); do
-            $STEP -p $((8000 + i)):80 --hostname c$i $ROOTFS sleep 1000 &
-            pid=$!
-            sleep 0.0$((i % 10))$((i / 10))
-            kill -KILL $pid; wait $pid || true
-        done"
-    );
-    scene.on_host(&script);
-    unchanged(&scene, &before, "SIGKILL");
+    a_hundred_leave_nothing(End::Killed);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
-use support::{eventually, program, rootfs};
+use support::{program, rootfs};
 use workshop::host::Host;
 
 /// `workshop hosts up 3`.
@@ -84,6 +84,9 @@ impl Scene {
         self.shell(
             number,
             "cut -d : -f 1 /proc/net/dev | sort; ss -lnuH; find /run
+            ip -o address | grep -v fe80:
+            ip route show table all | grep -v fe80:
+            sysctl -a 2>/dev/null | grep -e forward -e route_localnet
             nft list ruleset 2>/dev/null || true",
         )
     }
@@ -91,9 +94,7 @@ impl Scene {
     /// Waits until all hosts are as they were.
     pub(crate) fn unchanged(&self, before: &[String], how: &str) {
         for (number, before) in (1..).zip(before) {
-            eventually(&format!("host {number} is clean after {how}"), || {
-                self.state(number) == *before
-            });
+            support::becomes(how, before, || self.state(number));
         }
     }
 

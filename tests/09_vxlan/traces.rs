@@ -1,6 +1,6 @@
 //! What is left when it has ended, however it ended.
 
-use support::{program, rootfs};
+use support::{End, a_hundred, program, rootfs};
 
 use super::scene::{PEERS, Scene};
 
@@ -28,6 +28,34 @@ fn after_failure_and_kill_nothing_is_left_either() {
     assert_ne!(scene.states(), before);
     several.into_iter().for_each(super::scene::Server::kill);
     scene.unchanged(&before, "SIGKILL");
+}
+
+fn a_hundred_leave_nothing(end: End) {
+    let scene = Scene::start();
+    let before = scene.states();
+    let words = [
+        &program("09-vxlan").display().to_string(),
+        &PEERS.replace('@', "1"),
+        "--network bridge -p $((8000 + i)):80 --hostname c$i",
+        &rootfs().display().to_string(),
+    ];
+    scene.shell(1, &a_hundred(&words.join(" "), end));
+    scene.unchanged(&before, &format!("{end:?}"));
+}
+
+#[test]
+fn a_hundred_that_succeed_leave_nothing() {
+    a_hundred_leave_nothing(End::Success);
+}
+
+#[test]
+fn a_hundred_that_fail_leave_nothing() {
+    a_hundred_leave_nothing(End::Failure);
+}
+
+#[test]
+fn a_hundred_that_are_killed_leave_nothing() {
+    a_hundred_leave_nothing(End::Killed);
 }
 
 /// How many start at once on one host.
@@ -71,17 +99,7 @@ fn clean_removes_what_nobody_was_left_to_remove() {
     );
     drop(server);
     assert_ne!(scene.states(), before);
-    // From there the machine's processes can't be seen, so what they use would
-    // seem to be left: it is covered.
-    let said = scene.shell(
-        1,
-        &format!(
-            "mount -n -t tmpfs none {}; mount -n -t tmpfs none /tmp
-            TMPDIR=/tmp {} clean",
-            rootfs().parent().expect("a directory").display(),
-            program("workshop").display()
-        ),
-    );
+    let said = scene.shell(1, &support::clean());
     assert!(said.contains("network 7 of a tenant"), "{said}");
     scene.unchanged(&before, "clean");
 }

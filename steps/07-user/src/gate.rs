@@ -1,9 +1,10 @@
 //! A gate as [`pid::Gate`], through which descriptors are handed as well.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::process::exit;
 
+use mount::Sources;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -34,10 +35,11 @@ impl Gate {
         Ok(Self { outside, inside })
     }
 
-    /// Outside: lets the process inside go on, and hands it these.
-    pub fn open(&self, fds: &[BorrowedFd]) -> Result<()> {
+    /// Outside: lets the process inside go on, and hands it what it is to
+    /// mount, if that is not for it to find.
+    pub fn open(&self, sources: Option<&Sources>) -> Result<()> {
         // One each: there is a limit to how many a message can carry.
-        for fd in fds {
+        for fd in sources.map(Sources::fds).unwrap_or_default() {
             self.send(&[ControlMessage::ScmRights(&[fd.as_raw_fd()])])?;
         }
         self.send(&[])

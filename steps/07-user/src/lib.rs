@@ -31,7 +31,7 @@ pub use gate::Gate;
 pub use ids::become_root;
 pub use map::{Map, Range};
 pub use options::{IdOptions, Ids};
-pub use owner::sources;
+pub use owner::{received, sources};
 
 /// Starts a process as [`pid::spawn`] does, in a user namespace besides.
 ///

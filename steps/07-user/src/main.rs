@@ -53,8 +53,7 @@ fn run(options: &Options) -> Result<u8> {
         user::spawn(NAMESPACES, |parent| child(options, &gate, parent))?;
     ids.write(&child)?; // from here on there is a root inside
     let sources = user::sources(rootfs, mounts, &options.ids, &ids, &child)?;
-    let handed = sources.as_ref().map(mount::Sources::fds);
-    gate.open(&handed.unwrap_or_default())?;
+    gate.open(sources.as_ref())?;
     child.wait()
 }
 
@@ -74,10 +73,7 @@ fn child(
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    let sources = match handed.is_empty() {
-        true => mount::Sources::open(rootfs, mounts)?, // by the same user
-        false => mount::Sources::received(handed, rootfs, mounts)?,
-    };
+    let sources = user::received(handed, rootfs, mounts)?;
     mount::enter(sources, mounts)?;
 
     pid::run(&options.init, || process::exec(&options.command, &environment))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, getegid, geteuid};
+use nix::unistd::{Gid, Uid, geteuid};
 use process::{Call, Error, Hint, Result};
 
 use crate::map::{Map, Range};
@@ -24,7 +24,8 @@ const FIRST: u32 = 1_900_000_000;
 /// By default: for root the numbers that /etc/subuid and /etc/subgid have for
 /// root, else 65536 from 1900000000 on; in a user namespace that has not so
 /// many, its own. For any other user: root is the user, and the others are
-/// those of /etc/subuid and /etc/subgid, if there are any.
+/// those of /etc/subuid and /etc/subgid; if those name none, there are no
+/// others, which is said.
 #[derive(Debug, clap::Args)]
 pub struct IdOptions {
     /// Which users outside are the users inside; may be repeated
@@ -67,6 +68,13 @@ impl IdOptions {
             must_be_ours(kind, &map, is_privileged)?;
             Ok::<_, Error>(map)
         };
+        if !is_privileged {
+            let all = [(Kind::User, &self.users), (Kind::Group, &self.groups)];
+            let by_default = all.into_iter().filter(|(_, g)| g.is_empty());
+            subordinate::tell_if_none(
+                &by_default.map(|(k, _)| k).collect::<Vec<_>>(),
+            )?;
+        }
         Ok(Ids {
             users: choose(Kind::User, &self.users)?,
             groups: choose(Kind::Group, &self.groups)?,
@@ -76,6 +84,11 @@ impl IdOptions {
 }
 
 impl Ids {
+    /// Whether this user outside is somebody inside.
+    pub fn has_user(&self, outside: u32) -> bool {
+        self.users.has_outside(outside)
+    }
+
     /// Which user and group outside root inside is.
     pub fn root(&self) -> (Uid, Gid) {
         let outside = |map: &Map| map.outside_of(0).unwrap_or(u32::MAX);
@@ -184,8 +197,9 @@ fn must_be_ours(kind: Kind, map: &Map, is_privileged: bool) -> Result<()> {
         if !is_granted {
             return Err(Error::new(format_args!(
                 "the {name} range {range} is not yours: {file} has {} for \
-                 {name} {myself}",
-                text_of_listed(&listed)
+                 user {}",
+                text_of_listed(&listed),
+                geteuid()
             ))
             .with_hint(format_args!(
                 "your own number, {myself}, or what root adds to {file}: \
@@ -212,21 +226,5 @@ fn text_of_listed(listed: &[(u32, u32)]) -> String {
             .map(|(start, count)| format!("{start}:{count}"))
             .collect::<Vec<_>>()
             .join(", "),
-    }
-}
-
-impl Kind {
-    fn own(self) -> u32 {
-        match self {
-            Self::User => geteuid().as_raw(),
-            Self::Group => getegid().as_raw(),
-        }
-    }
-
-    fn own_map(self) -> &'static str {
-        match self {
-            Self::User => "/proc/self/uid_map",
-            Self::Group => "/proc/self/gid_map",
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Whose the files are: id-mapped mounts, mount_setattr(2).
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -13,8 +13,7 @@ use process::{Call, Error, Hint, Result};
 use crate::options::{IdOptions, Ids, has};
 
 /// Outside: what is to be mounted inside, ready to be handed over. Nothing if
-/// the caller may not do so, and the process inside must find it by itself, as
-/// the same user.
+/// the caller may not do so, and the process inside must find it by itself.
 ///
 /// Root outside finds it, since root inside may be nobody to the directories
 /// on the way. And root outside says whose the files are: the user namespace
@@ -45,6 +44,19 @@ pub fn sources(
         map_owners(fds[index], child)?;
     }
     Ok(Some(sources))
+}
+
+/// Inside: what was handed over; without it, what the same paths lead the same
+/// user to.
+pub fn received(
+    handed: Vec<OwnedFd>,
+    rootfs: &Path,
+    mounts: &MountOptions,
+) -> Result<Sources> {
+    match handed.is_empty() {
+        true => Sources::open(rootfs, mounts),
+        false => Sources::received(handed, rootfs, mounts),
+    }
 }
 
 const REMEDY: &str = "make a copy of your own, `cp -r`, or give the files to \

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use nix::unistd::geteuid;
+use nix::unistd::{getegid, geteuid};
 use process::{Call, Error, Result};
 
 /// Users or groups.
@@ -27,6 +27,48 @@ impl Kind {
             Self::Group => "/etc/subgid",
         }
     }
+
+    /// The caller.
+    pub(crate) fn own(self) -> u32 {
+        match self {
+            Self::User => geteuid().as_raw(),
+            Self::Group => getegid().as_raw(),
+        }
+    }
+
+    pub(crate) fn own_map(self) -> &'static str {
+        match self {
+            Self::User => "/proc/self/uid_map",
+            Self::Group => "/proc/self/gid_map",
+        }
+    }
+}
+
+/// Says it if the caller has no numbers of some kind: programs that become
+/// somebody else, such as a package manager, won't work in his containers.
+pub(crate) fn tell_if_none(kinds: &[Kind]) -> Result<()> {
+    let mut none = Vec::new();
+    for kind in kinds {
+        if ranges(*kind)?.is_empty() {
+            none.push(kind);
+        }
+    }
+    let list = |text: fn(&Kind) -> String, between: &str| {
+        let texts = none.iter().map(|kind| text(kind));
+        texts.collect::<Vec<_>>().join(between)
+    };
+    if !none.is_empty() {
+        eprintln!(
+            "note: user {} has no range in {}, so nobody exists inside but \
+             root\n\
+             hint: as root: usermod {} USER; or say that it is meant: {}",
+            geteuid(),
+            list(|kind| kind.file().into(), " and "),
+            list(|k| format!("--add-sub{}s 100000-165535", k.name()), " "),
+            list(|k| format!("--{}-map 0:{}:1", k.name(), k.own()), " "),
+        );
+    }
+    Ok(())
 }
 
 /// First number and count of each range that the caller has.

@@ -38,6 +38,11 @@ impl NetOptions {
             v6: self.subnet6.address(number),
         }
     }
+
+    /// What a container must have as the others at the bridge.
+    fn agreement(&self) -> String {
+        format!("{} and {}", self.subnet, self.subnet6)
+    }
 }
 
 /// A cable that has been plugged in.
@@ -59,7 +64,13 @@ pub(crate) fn find_or_make(
     options: &NetOptions,
 ) -> Result<u32> {
     if let Ok(index) = link::index_of(BRIDGE) {
-        return Ok(index);
+        let wanted = options.agreement();
+        let agrees = link::must_agree(netlink, index, BRIDGE, &wanted);
+        // One that is in nobody's use, or that nobody has finished, is made
+        // anew.
+        if agrees.is_ok() || !remove_unused(netlink)? {
+            return agrees.map(|()| index);
+        }
     }
     // Of its own accord it would have that of its first port, and change it
     // when that one goes.
@@ -94,7 +105,8 @@ fn configure(
         set("net/ipv6/conf", "accept_dad", "0")?;
         requests.push(address::add(index, v6.into(), Subnet6::LENGTH));
     }
-    requests.push(link::up(index));
+    let agreement = LinkAttribute::IfAlias(options.agreement());
+    requests.extend([link::up(index), link::set(index, vec![agreement])]);
     netlink.request(&requests)
 }
 
@@ -152,8 +164,9 @@ pub(crate) fn plug_in(
         let name = format!("{CABLE}{number}");
         let addresses = options.addresses(number);
         let mac = mac_of(addresses);
-        let inside = vec![LinkAttribute::Address(mac.into())];
-        let master = vec![LinkAttribute::Controller(bridge)];
+        let mtu = LinkAttribute::Mtu(options.mtu);
+        let inside = vec![LinkAttribute::Address(mac.into()), mtu.clone()];
+        let master = vec![LinkAttribute::Controller(bridge), mtu];
         let there = there.as_fd();
         let mut veth = link::add_veth(&name, master, INSIDE, inside, there);
         switch_on(&mut veth);

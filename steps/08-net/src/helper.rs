@@ -63,6 +63,7 @@ fn end_with(helper: &Child, container: &pid::Child) -> Result<()> {
         .call("pidfd_open(helper)")?;
     process::spawn(|_| {
         sweeper::detach()?;
+        sweeper::close_all_but([container.pidfd(), helper.as_fd()])?;
         sweeper::wait_for_end(container.pidfd())?;
         // Any other it has blocked, as this process has.
         pidfd_send_signal(helper.as_fd(), Signal::KILL)

@@ -70,6 +70,11 @@ impl NetOptions {
         Ok(network)
     }
 
+    /// Which ports of the host lead to the container.
+    pub fn published(&self) -> &[Published] {
+        &self.published
+    }
+
     /// What is mounted in the container besides: names for addresses.
     pub fn mounts(
         &self,
@@ -159,8 +164,10 @@ impl Plugged {
     ) -> Result<Self> {
         let there = Namespace::of(container)?;
         let state = state::directory()?;
-        // First, since whatever is open then, the sweeper keeps for a while.
-        sweeper::start(container, || sweeper::sweep(&there, options, &state))?;
+        // First: from here on there is something to be swept.
+        sweeper::start(container, &there, || {
+            sweeper::sweep(&there, options, &state)
+        })?;
         let ports = reserve(&options.published)?;
 
         let state = Locked::wait(&state)?;

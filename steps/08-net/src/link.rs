@@ -10,7 +10,7 @@ use netlink_packet_route::link::{
     LinkMessage,
 };
 use nix::net::if_::if_nametoindex;
-use process::{Call, Result};
+use process::{Call, Error, Result};
 
 use crate::netlink::{Netlink, Request};
 
@@ -107,6 +107,35 @@ pub fn all(netlink: &mut Netlink) -> Result<Vec<LinkMessage>> {
         _ => None,
     };
     Ok(found.into_iter().filter_map(link).collect())
+}
+
+/// What is written on an interface: `ip link set … alias …`.
+pub fn alias(link: &LinkMessage) -> Option<&str> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfAlias(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// Fails if an interface is not as the caller wants it. Containers that share
+/// one must agree on it, and what they agree on is written on it: the kernel
+/// keeps it exactly as long.
+pub fn must_agree(
+    netlink: &mut Netlink,
+    index: u32,
+    name: &str,
+    wanted: &str,
+) -> Result<()> {
+    let all = all(netlink)?;
+    let it = all.iter().find(|link| link.header.index == index);
+    match it.and_then(alias) {
+        Some(found) if found == wanted => Ok(()),
+        found => Err(Error::new(format_args!(
+            "{name} is there with {}, not {wanted}",
+            found.unwrap_or("settings of somebody else's")
+        ))
+        .with_hint("all its containers on this host agree on these")),
+    }
 }
 
 fn message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {

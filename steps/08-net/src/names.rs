@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
 
-use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use process::Result;
 
 use crate::bridge::{number_of, plugged_in};
+use crate::link::alias;
 use crate::netlink::Netlink;
 use crate::options::NetOptions;
 use crate::state::Locked;
@@ -22,8 +22,8 @@ pub(crate) fn write_hosts(
     state: &Locked,
 ) -> Result<()> {
     let mut text = String::from("127.0.0.1 localhost\n::1 localhost\n");
-    for link in plugged_in(netlink)? {
-        let (Some(number), Some(name)) = (number_of(&link), alias(&link))
+    for cable in plugged_in(netlink)? {
+        let (Some(number), Some(name)) = (number_of(&cable), alias(&cable))
         else {
             continue;
         };
@@ -33,13 +33,6 @@ pub(crate) fn write_hosts(
         }
     }
     state.write("hosts", &text)
-}
-
-fn alias(link: &LinkMessage) -> Option<&str> {
-    link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfAlias(name) => Some(name.as_str()),
-        _ => None,
-    })
 }
 
 /// Writes whom to ask for other names: the servers that the host asks, but for

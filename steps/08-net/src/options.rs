@@ -1,5 +1,6 @@
 //! Which network the container has, and what of it others reach.
 
+use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -29,6 +30,15 @@ pub struct NetOptions {
     /// The same for IPv6
     #[arg(long, value_name = "ADDRESS/64", default_value = "fd88:8::/64")]
     pub(crate) subnet6: Subnet6,
+    /// How many bytes fit into one of its packets: no more than the narrowest
+    /// part of the way outside takes
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "1500",
+        value_parser = clap::value_parser!(u32).range(1280..=65535)
+    )]
+    pub(crate) mtu: u32,
     /// Have the host pass on what is meant for others, as a router does, if it
     /// doesn't yet; `cargo workshop clean` puts it back
     #[arg(long)]
@@ -69,6 +79,19 @@ impl FromStr for Network {
                      slirp4netns"
                         .into()
                 }),
+        }
+    }
+}
+
+/// As the user would say it.
+impl Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge => f.write_str("bridge"),
+            Self::None => f.write_str("none"),
+            Self::Host => f.write_str("host"),
+            Self::Container(pid) => write!(f, "container:{pid}"),
+            Self::Helper(program) => f.write_str(program),
         }
     }
 }

@@ -173,6 +173,13 @@ impl Container<'_> {
             // The other family can't reach it.
             Some(at) if at.is_ipv4() != to.is_ipv4() => return,
             Some(at) => destination_is(at),
+            // What ::1 sends never leaves the host. Without the rule it is
+            // refused at once, with it there would be no answer.
+            None if to.is_ipv6() => {
+                let loopback = Ipv6Addr::LOCALHOST.octets();
+                let not = is_not(&Field::DESTINATION6, &loopback);
+                is_for_this_host().into_iter().chain(not).collect()
+            }
             None => is_for_this_host(),
         };
         let protocol = if port.udp { UDP } else { TCP };

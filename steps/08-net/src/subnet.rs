@@ -1,5 +1,6 @@
 //! A range of addresses, and who has which.
 
+use std::fmt::{self, Display};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -42,6 +43,18 @@ impl Subnet6 {
 
     pub(crate) fn address(self, number: u32) -> Ipv6Addr {
         (u128::from(self.first) + u128::from(number)).into()
+    }
+}
+
+impl Display for Subnet4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.length)
+    }
+}
+
+impl Display for Subnet6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, Self::LENGTH)
     }
 }
 

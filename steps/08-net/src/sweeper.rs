@@ -4,10 +4,11 @@
 //! the rules with the tool. Only the bridge belongs to nobody.
 
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::process::exit;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use process::{Call, Result};
@@ -27,10 +28,12 @@ use crate::state::Locked;
 /// container. What it could not do, the next start does, or `workshop clean`.
 pub fn start(
     container: BorrowedFd,
+    there: &Namespace,
     sweep: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     process::spawn(|_| {
         detach()?;
+        close_all_but([container, there.as_fd()])?;
         wait_for_end(container)?;
         sweep()?;
         exit(0)
@@ -47,6 +50,24 @@ pub(crate) fn detach() -> Result<()> {
     dup2_stdin(&null).call("dup2(stdin)")?;
     dup2_stdout(&null).call("dup2(stdout)")?;
     dup2_stderr(&null).call("dup2(stderr)")
+}
+
+/// Closes what the tool has open. Rules and ports go when nobody has their
+/// sockets any more, and this process is not to be somebody.
+pub(crate) fn close_all_but(kept: [BorrowedFd; 2]) -> Result<()> {
+    let mut kept = kept.map(|fd| fd.as_raw_fd() as u32);
+    kept.sort_unstable();
+    let [low, high] = kept;
+    let ranges = [(3, low - 1), (low + 1, high - 1), (high + 1, u32::MAX)];
+    for (first, last) in ranges.into_iter().filter(|(a, b)| a <= b) {
+        // SAFETY: close_range(2) touches no memory. Whoever in this process
+        // owns one of these uses it no more: it ends by exit(3), which drops
+        // nothing.
+        let result = unsafe { libc::close_range(first, last, 0) };
+        Errno::result(result)
+            .call(format_args!("close_range({first}, {last}, 0)"))?;
+    }
+    Ok(())
 }
 
 /// Waits for a process that is no child of this one.

@@ -36,7 +36,9 @@ impl Connection {
     pub fn make(options: &VxlanOptions, container: BorrowedFd) -> Result<Self> {
         let there = Namespace::of(container)?;
         let lock = lock()?;
-        sweeper::start(container, || sweep(options.vni, &there, &lock))?;
+        sweeper::start(container, &there, || {
+            sweep(options.vni, &there, &lock)
+        })?;
 
         let locked = Locked::wait(&lock)?;
         let mut netlink = Netlink::open()?;

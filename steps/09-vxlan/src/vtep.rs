@@ -59,7 +59,8 @@ impl Tenant {
         let underlay = underlay.transpose()?;
         let mtu = underlay.as_ref().map_or(ETHERNET, Underlay::tenants_mtu);
         if let Ok(vtep) = link::index_of(&name) {
-            must_agree(netlink, vtep, options)?;
+            let network = format!("network {vni}");
+            link::must_agree(netlink, vtep, &network, &options.agreement())?;
             add_peers(netlink, vtep, options)?;
             return Ok(Self { bridge: link::index_of(&bridge_of(vni))?, mtu });
         }
@@ -219,30 +220,6 @@ fn make_bridge(netlink: &mut Netlink, name: &str, mtu: u32) -> Result<u32> {
 fn set(name: &str, value: &str) -> Result<()> {
     let path = Path::new("/proc/sys").join(name);
     fs::write(&path, value).call(format_args!("write({path:?}, {value})"))
-}
-
-/// Two containers on one host can't have two VTEPs for one network.
-fn must_agree(
-    netlink: &mut Netlink,
-    vtep: u32,
-    options: &VxlanOptions,
-) -> Result<()> {
-    let all = link::all(netlink)?;
-    let it = all.iter().find(|link| link.header.index == vtep);
-    let mut attributes = it.iter().flat_map(|link| &link.attributes);
-    let present = attributes.find_map(|attribute| match attribute {
-        LinkAttribute::IfAlias(text) => Some(text.as_str()),
-        _ => None,
-    });
-    let (vni, wanted) = (options.vni, options.agreement());
-    match present {
-        Some(text) if text == wanted => Ok(()),
-        present => Err(Error::new(format_args!(
-            "network {vni} is there with {}, not {wanted}",
-            present.unwrap_or("settings of somebody else's")
-        ))
-        .with_hint("on one host all containers of a network agree on these")),
-    }
 }
 
 /// All hosts but this one, so that the same list does for each: frames that

@@ -52,7 +52,7 @@ impl Group {
     pub fn create(options: &GroupOptions) -> Result<Self> {
         let limits = options.limits()?;
         if options.cgroups == Enabled::Disabled {
-            return Self::none(&limits);
+            return Self::none(options);
         }
         let name = format!("{PREFIX}{}", random_name()?);
         if options.cgroup_parent.is_none() {
@@ -87,8 +87,9 @@ impl Group {
         Ok(group)
     }
 
-    fn none(limits: &[Limit]) -> Result<Self> {
-        match limits.first() {
+    /// No group at all, which limits nothing.
+    pub fn none(options: &GroupOptions) -> Result<Self> {
+        match options.limits()?.first() {
             None => Ok(Self { places: vec![], born_in: None }),
             Some(limit) => Err(Error::new(format_args!(
                 "{} takes a group, and --cgroups is disabled",
@@ -219,6 +220,11 @@ impl Group {
             Some((version, path)) => memory::report(version, path),
             None => Ok(()),
         }
+    }
+
+    /// Its upper directory in each hierarchy.
+    pub fn directories(&self) -> impl Iterator<Item = (&Hierarchy, &Path)> {
+        self.places.iter().map(|place| (&place.hierarchy, &*place.path))
     }
 
     /// Kills who is left, and removes the group with all that is below it.

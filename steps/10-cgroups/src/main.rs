@@ -80,8 +80,7 @@ fn run(options: &Options) -> Result<u8> {
     let tenant = vxlan.as_ref().map(make).transpose()?;
     cgroups::shape(&options.group, &network, child.pidfd())?; // both cables
     let sources = user::sources(rootfs, mounts, &options.ids, &ids, &child)?;
-    let handed = sources.as_ref().map(mount::Sources::fds);
-    gate.open(&handed.unwrap_or_default())?;
+    gate.open(sources.as_ref())?;
     let code = child.wait();
     drop((connection, tenant)); // until here their rules held
     group.report_out_of_memory()?;
@@ -110,10 +109,7 @@ fn child(
     cgroups::unshare()?; // in its group, which becomes the top of what it sees
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    let sources = match handed.is_empty() {
-        true => mount::Sources::open(rootfs, mounts)?, // by the same user
-        false => mount::Sources::received(handed, rootfs, mounts)?,
-    };
+    let sources = user::received(handed, rootfs, mounts)?;
     mount::enter(sources, mounts)?;
     cgroups::mount_groups(&options.group)?; // in the /sys that is new
 

@@ -16,8 +16,15 @@ use crate::kill::{children, remove};
 
 /// Removes what is left directly below `parent`.
 pub(crate) fn sweep(parent: &Path) -> Result<()> {
-    let mut groups = children(parent).into_iter().filter(|p| is_ours(p));
-    groups.try_for_each(|group| remove_leftover(&group))
+    let groups = children(parent).into_iter().filter(|p| is_ours(p));
+    for group in groups {
+        match remove_leftover(&group) {
+            // It is another user's, who will remove it.
+            Err(error) if error.errno() == Some(Errno::EACCES) => {}
+            result => result?,
+        }
+    }
+    Ok(())
 }
 
 /// Removes a group, unless it is in use.

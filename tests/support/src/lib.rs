@@ -21,7 +21,7 @@ use workshop::host::{Host, only_child};
 use workshop::ladder::Step;
 
 pub use sandbox::{Sandbox, field, step_in, step_on};
-pub use trace::Trace;
+pub use trace::{End, Trace, a_hundred};
 
 /// The answer to a claim: nothing, or what the kernel says instead.
 pub type Verdict = Result<(), String>;
@@ -309,6 +309,35 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < patience(), "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Waits until what `look` sees is as expected; shows the difference if it
+/// takes too long.
+pub fn becomes(what: &str, expected: &str, look: impl Fn() -> String) {
+    let start = Instant::now();
+    let mut found = look();
+    while found != expected && start.elapsed() < patience() {
+        std::thread::sleep(Duration::from_millis(20));
+        found = look();
+    }
+    let lacks = |text: &str, line: &&str| !text.lines().any(|l| l == *line);
+    let more: Vec<_> = found.lines().filter(|l| lacks(expected, l)).collect();
+    let less: Vec<_> = expected.lines().filter(|l| lacks(&found, l)).collect();
+    assert!(found == expected, "after {what}: more {more:#?}, less {less:#?}");
+}
+
+/// The words for a shell that clean a pretend host with `workshop clean`. From
+/// there the machine's processes can't be seen, so what they use would seem to
+/// be left behind: it is covered.
+pub fn clean() -> String {
+    format!(
+        "for busy in '{}' /tmp /sys/fs/cgroup; do
+            mount -n -t tmpfs none \"$busy\" || exit
+        done
+        TMPDIR=/tmp '{}' clean",
+        workshop::repository::rootfs().display(),
+        program("workshop").display()
+    )
 }
 
 /// Nearly as many seconds, for timeout(1): it ends before the test does.

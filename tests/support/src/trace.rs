@@ -61,6 +61,33 @@ impl Trace {
     }
 }
 
+/// How a tool ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// Its command succeeds.
+    Success,
+    /// There is no such command.
+    Failure,
+    /// By SIGKILL, at a moment that nobody chose.
+    Killed,
+}
+
+/// A shell's script that starts a tool a hundred times, by its words up to the
+/// root file system. `$i` counts.
+pub fn a_hundred(start: &str, end: End) -> String {
+    let act = match end {
+        End::Success => format!("{start} true"),
+        End::Failure => format!("! {start} no-such-program 2>/dev/null"),
+        End::Killed => format!(
+            "{start} sleep 1000 &
+            pid=$!
+            sleep 0.0$((i % 10))$((i / 10))
+            kill -KILL $pid; wait $pid || true"
+        ),
+    };
+    format!("i=0; while [ $i -lt 100 ]; do i=$((i + 1)); {act}; done")
+}
+
 /// The processes on the host of `init`, zombies included, and those of the pid
 /// namespaces that were made there: its own /proc has them all.
 fn processes(init: u32) -> BTreeSet<String> {

@@ -10,6 +10,7 @@ use nix::unistd::{Gid, Uid, gethostname};
 use process::{Call, Error, Result};
 use serde::Serialize;
 
+use crate::callers::Callers;
 use crate::directory::{Directory, set_mode};
 use crate::keeper::{Keeper, Settings};
 use crate::loop_device::LoopDevice;
@@ -81,12 +82,15 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
     let outside = plant_outside(&id, &secret, &mut spec)?;
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
     let volume = volume::plant(&inside.path)?;
-    let (optional, unplanted) =
-        plant_optional(&secret, options, &outside, &inside, &mut spec)?;
+    let (optional, unplanted) = plant_optional(
+        &secret, options, &outside, &inside, &volume, &mut spec,
+    )?;
     // Last: nobody may put a symbolic link where we are about to write.
     set_mode(&inside.path, 0o1777)?;
     plant_memory(&secret, &mut spec)?;
-    let keeper = plant_process(&id, &secret, options, &outside, &mut spec)?;
+    let callers = Callers::plant(&volume.path, &secret)?;
+    let keeper =
+        plant_process(&id, &secret, options, &outside, &callers, &mut spec)?;
     Ok(Canary {
         spec,
         secret,
@@ -151,6 +155,7 @@ fn plant_optional(
     options: &PlantOptions,
     outside: &Directory,
     inside: &Directory,
+    volume: &Directory,
     spec: &mut Spec,
 ) -> Result<(Optional, Vec<Report>)> {
     let seen_as: PathBuf = spec.get("inside")?;
@@ -171,6 +176,7 @@ fn plant_optional(
     });
     let agent = groups::plant_release_agent(spec, &inside.path);
     let helper = users::plant(&inside.path);
+    let kept = volume::plant_for_group(&volume.path, secret);
     let kernel = kernel::plant(spec, &inside.path)
         .map(|(attack, file)| (attack, attack, file.map(str::to_owned)));
     let mut unplanted = Vec::new();
@@ -194,6 +200,11 @@ fn plant_optional(
             "set-uid",
             "helper",
             helper.map(|name| seen_as.join(name).display().to_string()),
+        ),
+        (
+            "kept-group",
+            "group-file",
+            kept.map(|name| seen_as.join(name).display().to_string()),
         ),
     ]
     .into_iter()
@@ -221,6 +232,7 @@ fn plant_process(
     secret: &str,
     options: &PlantOptions,
     outside: &Directory,
+    callers: &Callers,
     spec: &mut Spec,
 ) -> Result<Keeper> {
     let (uid, gid) = options.user.unwrap_or(NOBODY);
@@ -234,6 +246,7 @@ fn plant_process(
         },
         may_stay: options.user.is_none(),
         listener: &network::plant(id)?,
+        callers,
         service: &Service::plant(id, secret, spec)?,
         secret,
     })?;
@@ -273,11 +286,13 @@ impl Canary {
         let (name, mounts, arrived) = (name?, mounts?, arrived?);
         let signal = "the canary process received SIGUSR1".to_owned();
         let forged = "a forged source was taken for real".to_owned();
+        let root = "the service was called by user 0".to_owned();
         for (attack, evidence) in [
             ("rename-host", name),
             ("leave-mount", mounts),
             ("signal-process", arrived.signal.then_some(signal)),
             ("forged-source", arrived.forged.then_some(forged)),
+            ("host-uid", arrived.root.then_some(root)),
             ("write-volume", written?),
             ("plant-set-uid", program?),
         ] {

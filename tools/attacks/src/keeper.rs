@@ -23,6 +23,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, chdir, setsid};
 use process::{Call, Error, Result};
 
+use crate::callers::Callers;
 use crate::service::Service;
 
 /// A number that a small, private set of process numbers does not reach.
@@ -44,6 +45,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) may_stay: bool,
     /// The abstract socket that it answers on.
     pub(crate) listener: &'a UnixListener,
+    /// The service that it offers in the volume.
+    pub(crate) callers: &'a Callers,
     /// The network services that it is for.
     pub(crate) service: &'a Service,
     /// What it tells there.
@@ -57,6 +60,8 @@ pub(crate) struct Arrived {
     pub(crate) signal: bool,
     /// A datagram with a forged source.
     pub(crate) forged: bool,
+    /// A call by user 0.
+    pub(crate) root: bool,
 }
 
 /// The planter's hold on the canary process.
@@ -86,7 +91,8 @@ impl Keeper {
     pub(crate) fn what_arrived(&mut self) -> Result<Arrived> {
         self.control.write_all(b"?").call("write(canary process)")?;
         let answer = self.answer()?;
-        Ok(Arrived { signal: answer & 1 != 0, forged: answer & 2 != 0 })
+        let is = |bit| answer & bit != 0;
+        Ok(Arrived { signal: is(1), forged: is(2), root: is(4) })
     }
 
     fn answer(&mut self) -> Result<u8> {
@@ -189,17 +195,18 @@ fn serve(
     mut control: &UnixStream,
     signals: &SignalFd,
 ) -> Result<Infallible> {
-    let Settings { listener, service, secret, .. } = settings;
+    let Settings { listener, callers, service, secret, .. } = settings;
     control.write_all(&[0]).call("write(planter)")?; // Ready.
-    let mut forged = false;
+    let (mut forged, mut root) = (false, false);
     loop {
         let mut fds = [
             PollFd::new(listener.as_fd(), PollFlags::POLLIN),
             PollFd::new(service.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(callers.listener.as_fd(), PollFlags::POLLIN),
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
         ];
         poll(&mut fds, Service::PERIOD).call("poll()")?;
-        let [is_called, is_connected, is_asked] =
+        let [is_called, is_connected, has_caller, is_asked] =
             fds.map(|fd| fd.any() == Some(true));
         // A caller that has gone away is none of our business.
         if is_called {
@@ -210,14 +217,19 @@ fn serve(
             let (mut caller, _) = service.listener.accept().call("accept()")?;
             let _ = caller.write_all(secret.as_bytes());
         }
+        if has_caller {
+            root |= callers.answer()?;
+        }
         forged |= service.receive()?;
         service.send()?;
         if is_asked {
             control.read_exact(&mut [0]).call("read(planter)")?;
             let signal = signals.read_signal().call("read(signalfd)")?;
-            let answer = u8::from(signal.is_some()) | u8::from(forged) << 1;
+            let answer = u8::from(signal.is_some())
+                | u8::from(forged) << 1
+                | u8::from(root) << 2;
             control.write_all(&[answer]).call("write(planter)")?;
-            forged = false;
+            (forged, root) = (false, false);
         }
     }
 }

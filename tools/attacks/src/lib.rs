@@ -11,6 +11,7 @@
 //! outside as well, [`exchange`].
 
 mod against;
+mod callers;
 mod canary;
 mod devices;
 mod directory;
@@ -117,6 +118,12 @@ pub const ATTACKS: &[Attack] = {
             "write to a file of root's that host and sandbox share"),
         attack("plant-set-uid", Witness, volume::plant_set_uid,
             "leave a set-user-ID program of root's for the host's users"),
+        attack("kept-group", Secret, volume::kept_group,
+            "read a file of root's by a group that the caller is in"),
+        attack("host-uid", Witness, callers::host_uid,
+            "be user 0 to a service of the host that asks who calls"),
+        attack("take-descriptor", Secret, callers::take_descriptor,
+            "take an open file of a host process that has the same user"),
         attack("list-processes", Comparison, processes::list,
             "learn that a process of the host exists"),
         attack("signal-process", Witness, processes::signal,

@@ -22,6 +22,7 @@
 //! | `cpus` | how many CPUs the planter can run on; if there are several |
 //! | `handle` | file handle of the secret file; if it has one |
 //! | `helper` | set-user-ID program; if one could be planted |
+//! | `group-file` | path, in the sandbox, of a file for one group; if the planter could join it |
 //! | `core-pattern`, `sysrq-trigger`, `kernel-memory`, `unmask` | path, in a proc file system, of what the attack of this name opens; if the planter can |
 //!
 //! The secret itself is not in it: an attack that shows the secret has been

@@ -3,9 +3,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Gid, getgroups, setgroups};
 use process::{Call, Result};
 
 use crate::directory::{Directory, set_mode};
@@ -21,13 +22,17 @@ const TEXT: &str = "untouched";
 /// A program, which an attack leaves there.
 const PROGRAM: &str = "program";
 const SET_USER_ID: u32 = 0o4000;
+/// A file for the members of a group alone.
+const FOR_GROUP: &str = "for-group";
+/// A group that no distribution gives to anybody.
+const GROUP: u32 = 61_234;
 
 /// Writes to a file of root's in a volume: open(2).
 ///
 /// Root inside is root on the files as well, if user 0 inside is user 0
 /// outside: a volume with `/etc` in it is the host's password.
 pub(crate) fn write_volume(canary: &Spec) -> Result<Finding> {
-    let path = volume(canary)?.join(FILE);
+    let path = inside(canary)?.join(FILE);
     let call = format!("open({path:?}, O_WRONLY)");
     let mut file = OpenOptions::new().append(true).open(&path).call(&call)?;
     let id: String = canary.get("id")?;
@@ -41,13 +46,26 @@ pub(crate) fn write_volume(canary: &Spec) -> Result<Finding> {
 /// The program runs as its owner. If root inside is root outside, an ordinary
 /// user of the host, together with a container of his, becomes root.
 pub(crate) fn plant_set_uid(canary: &Spec) -> Result<Finding> {
-    let path = volume(canary)?.join(PROGRAM);
+    let path = inside(canary)?.join(PROGRAM);
     File::create(&path).call(format_args!("open({path:?}, O_CREAT)"))?;
     set_mode(&path, SET_USER_ID | 0o755)?;
     Ok((Outcome::Attempted, format!("{path:?} was made")))
 }
 
-fn volume(canary: &Spec) -> Result<PathBuf> {
+/// Reads a file that is closed to all but a group: setgroups(2).
+///
+/// Whoever starts a container is in groups, such as `disk` or `docker`. They
+/// are numbers of the host's, whatever the map says, and stay until somebody
+/// leaves them.
+pub(crate) fn kept_group(canary: &Spec) -> Result<Finding> {
+    let path: PathBuf = canary.get_if_planted("group-file")?;
+    canary.inside()?; // Which it is in.
+    let text = fs::read(&path).call(format_args!("open({path:?})"))?;
+    canary.judge(&text, path.display())
+}
+
+/// The directory, as the sandbox has it.
+pub(crate) fn inside(canary: &Spec) -> Result<PathBuf> {
     canary.inside().map(|inside| inside.join(NAME))
 }
 
@@ -58,6 +76,20 @@ pub(crate) fn plant(inside: &Path) -> Result<Directory> {
     set_mode(&directory.path.join(FILE), 0o600)?;
     set_mode(&directory.path, 0o1777)?;
     Ok(directory)
+}
+
+/// Plants the file for a group, and joins the group, as the caller of the
+/// sandbox. Gives where it is in the directory that is planted in the sandbox.
+pub(crate) fn plant_for_group(volume: &Path, secret: &str) -> Result<String> {
+    let file = volume.join(FOR_GROUP);
+    fs::write(&file, secret).call(format_args!("write({file:?})"))?;
+    chown(&file, None, Some(GROUP))
+        .call(format_args!("chown({file:?}, -1, {GROUP})"))?;
+    set_mode(&file, 0o640)?;
+    let mut groups = getgroups().call("getgroups()")?;
+    groups.push(Gid::from_raw(GROUP));
+    setgroups(&groups).call(format_args!("setgroups([…, {GROUP}])"))?;
+    Ok(format!("{NAME}/{FOR_GROUP}"))
 }
 
 fn restore(volume: &Path) -> Result<()> {

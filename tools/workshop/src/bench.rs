@@ -45,6 +45,9 @@ pub struct Options {
     /// Measure what limits cost that are not hit
     #[arg(long, conflicts_with_all = ["step", "network"])]
     shares: bool,
+    /// Write the tables of the networks to where the book has them from
+    #[arg(long, requires = "network")]
+    record: bool,
     /// How to print it
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -89,7 +92,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Err(few(options.runs));
     }
     if options.network {
-        network::run(&programs(options)?, options.runs)?;
+        network::run(&programs(options)?, options.runs, options.record)?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.shares {

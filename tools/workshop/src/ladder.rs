@@ -65,7 +65,9 @@ pub const LADDER: &[Step] = &[
             "arp-spoof",
             "core-pattern",
             "forged-source",
+            "host-uid",
             "inherited-fd",
+            "kept-group",
             "kernel-memory",
             "leave-group",
             "leave-mount",
@@ -154,12 +156,15 @@ pub const LADDER: &[Step] = &[
         contains: &[
             "arp-spoof",
             "forged-source",
+            "host-uid",
+            "kept-group",
             "leave-group",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
             "release-agent",
             "sniff-traffic",
+            "take-descriptor",
             "unmask",
             "write-volume",
         ],
@@ -202,7 +207,17 @@ pub const LADDER: &[Step] = &[
             "memory-hog",
         ],
     },
+    Step {
+        name: "16-container",
+        builds_on: Some("10-cgroups"),
+        takes_rootfs: true,
+        isolates: &[("no-new-privs", "limited"), ("rlimits", "limited")],
+        contains: &["set-uid"],
+    },
 ];
+
+/// The one step that does several things to a container, and is told which.
+const RUN: &[&str] = &["run", "--rm", "--interactive"];
 
 /// The share by which `10-cgroups` is judged: without being asked it limits
 /// nothing but devices.
@@ -296,8 +311,12 @@ impl Step {
         rootfs: &Path,
         command: &[&str],
     ) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> =
-            options.iter().map(OsString::from).collect();
+        let (verb, before_rootfs) = match self.has("16-container") {
+            true => (RUN, Some("--rootfs")),
+            false => (&[][..], None),
+        };
+        let words = verb.iter().chain(options).chain(&before_rootfs);
+        let mut arguments: Vec<OsString> = words.map(OsString::from).collect();
         arguments.extend(self.takes_rootfs.then(|| rootfs.into()));
         arguments.extend(command.iter().map(|word| OsStr::new(word).into()));
         arguments

@@ -14,8 +14,10 @@ mod vagrant;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use process::{Call, Result};
 
 use crate::ladder::Step;
@@ -89,14 +91,16 @@ fn run_cargo(selection: &[String]) -> Result<ExitCode> {
     fs::write(&skips, "").call(format_args!("open({skips:?})"))?;
     // Which program's results these are, cargo says on its standard error.
     let (output, input) = std::io::pipe().call("pipe()")?;
-    let mut cargo = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(["test", "--no-fail-fast"])
         .args(selection)
         .env("WORKSHOP_SKIPS", &skips)
         .stdout(input.try_clone().call("dup(pipe)")?)
-        .stderr(input)
-        .spawn()
-        .call("execve(\"cargo\")")?;
+        .stderr(input);
+    // SAFETY: signal(2), which is async-signal-safe, is all that it calls.
+    unsafe { cargo.pre_exec(heed_the_keyboard) };
+    let mut cargo = cargo.spawn().call("execve(\"cargo\")")?;
     let mut counts = Counts::default();
     let mut machine = union::Machine::new(&skips);
     for line in BufReader::new(output).lines() {
@@ -111,6 +115,17 @@ fn run_cargo(selection: &[String]) -> Result<ExitCode> {
     );
     union::note("machine", &machine.report())?;
     Ok(ExitCode::from(u8::from(!status.success())))
+}
+
+/// A script starts its background jobs with the signals of the keyboard
+/// ignored, which execve(2) preserves, and tests that send them would wait in
+/// vain.
+fn heed_the_keyboard() -> std::io::Result<()> {
+    for key in [Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { signal(key, SigHandler::SigDfl) }?;
+    }
+    Ok(())
 }
 
 /// The results of all test programs together.

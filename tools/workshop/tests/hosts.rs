@@ -33,13 +33,7 @@ fn each_has_a_name_and_addresses_and_reaches_the_others() {
 
 #[test]
 fn down_and_clean_leave_nothing() {
-    // From here the machine's processes can't be seen, so what they use would
-    // seem to be left: it is covered.
-    let clean = format!(
-        "mount -n -t tmpfs none {}; mount -n -t tmpfs none /tmp
-        TMPDIR=/tmp $W clean >/dev/null",
-        workshop::repository::rootfs().display()
-    );
+    let clean = support::clean() + " >/dev/null";
     for end in ["$W hosts down", &clean] {
         let script = format!(
             "$W hosts up 2 >/dev/null

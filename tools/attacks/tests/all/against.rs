@@ -8,10 +8,11 @@ use crate::host::{Root, hosts, program, text};
 use attacks::{ATTACKS, Outcome};
 
 /// What a jail shares with the host.
-const SHARED: [&str; 13] = [
+const SHARED: [&str; 14] = [
     "list-processes",
     "signal-process",
     "ptrace-process",
+    "take-descriptor",
     "shared-memory",
     "abstract-socket",
     "host-loopback",
@@ -60,13 +61,14 @@ fn jail_contains_all_but_what_it_shares() {
         let reports = host.against(&[], Some(&host.rootfs()), &step);
         // Who can't become another user keeps what is his.
         let is_himself = host.root == Root::Mapped;
-        let his = if is_himself { &ON_ROOTS_FILES[..] } else { &[] };
+        let his = if is_himself { &ON_WHAT_IS_ROOTS[..] } else { &[] };
         host.expect(&reports, &[&SHARED, his].concat());
         assert!(host.leftovers().is_empty());
     }
 }
 
-const ON_ROOTS_FILES: [&str; 2] = ["write-volume", "plant-set-uid"];
+const ON_WHAT_IS_ROOTS: [&str; 4] =
+    ["write-volume", "plant-set-uid", "host-uid", "kept-group"];
 
 /// ENOENT for a directory that nobody planted contains nothing.
 #[test]

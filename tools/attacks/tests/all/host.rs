@@ -141,7 +141,7 @@ impl Host {
         match (self.root, name) {
             (_, "open-by-handle") => true,
             (Root::Mapped, "mknod-disk" | "set-uid") => true,
-            (Root::Mapped, "core-pattern" | "unmask") => true,
+            (Root::Mapped, "core-pattern" | "unmask" | "kept-group") => true,
             (Root::Mapped, "sysrq-trigger" | "kernel-memory") => true,
             (Root::Mapped, "device-node" | "disk-hog") => true,
             (Root::Mapped, "leave-group" | "release-agent") => true,

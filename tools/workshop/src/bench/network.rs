@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use process::{Call, Error, Result};
 
-use super::summary::Summary;
+use super::summary::Quartiles;
 use super::traffic::PORT;
 use super::{race, table};
 use crate::host::Host;
@@ -58,8 +58,11 @@ const PODMAN: &str = "exec podman --runtime runc --root /run/p --runroot \
     run --rm --cgroup-parent /workshop-bench --network $1 --rootfs $0 \
     /bin/true";
 
+/// Its name, server, client, and the server's address.
+type APath = (&'static str, Place, Place, &'static str);
+
 /// Who asks whom. The addresses are those of `PREPARE` and of `08-net`.
-const PATHS: &[(&str, Place, Place, &str)] = &[
+const PATHS: &[APath] = &[
     ("host loopback", Place::Host, Place::Host, "127.0.0.1"),
     ("a cable (veth)", Place::Outside, Place::Host, "192.0.2.2"),
     ("bridge", Place::Container, Place::Container, "10.88.8.2"),
@@ -78,10 +81,32 @@ enum Place {
     Tenant(u8),
 }
 
-/// Prints both tables.
-pub(super) fn run(programs: &Path, runs: usize) -> Result<()> {
-    print!("{}\n{}", starts(programs, runs)?, traffic(programs)?);
-    Ok(())
+/// How many connections there are on each path.
+const CONNECTIONS: usize = 11;
+
+/// Prints both tables. If they are to be recorded, the book shows them from
+/// then on.
+pub(super) fn run(programs: &Path, runs: usize, record: bool) -> Result<()> {
+    let starts = starts(programs, runs)?;
+    let traffic = traffic(programs)?;
+    print!("{starts}\n{traffic}");
+    match record {
+        true => {
+            write_down("network", &starts, runs)?;
+            write_down("paths", &traffic, runs)
+        }
+        false => Ok(()),
+    }
+}
+
+/// A snapshot, as insta writes one.
+fn write_down(name: &str, table: &str, runs: usize) -> Result<()> {
+    let path = format!("tests/snapshots/{name}.snap");
+    let path = repository::top().join(path);
+    let source =
+        format!("cargo workshop bench --network --runs {runs} --record");
+    std::fs::write(&path, format!("---\nsource: {source}\n---\n{table}"))
+        .call(format_args!("write({path:?})"))
 }
 
 fn host() -> Result<Host> {
@@ -113,6 +138,7 @@ fn starts(programs: &Path, runs: usize) -> Result<String> {
         ("07-user, the host's network", step("07-user", &[])),
         ("08-net --network none", step("08-net", &["--network", "none"])),
         ("08-net", step("08-net", &[])),
+        ("09-vxlan", step("09-vxlan", &["--vni", "7"])),
         ("ip and nft", script(BY_HAND, "")),
     ];
     if packages::has("podman") && packages::has("runc") {
@@ -125,7 +151,8 @@ fn starts(programs: &Path, runs: usize) -> Result<String> {
     let head = ["START AND END", "MEDIAN ms", "MIDDLE HALF"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for ((name, _), times) in racers.iter().zip(times?) {
-        rows.push(row(name, Summary::of(times), 1000.0));
+        let [median, spread] = cells(times, 1e6);
+        rows.push(vec![(*name).into(), median, spread]);
     }
     Ok(table::render(&rows))
 }
@@ -152,38 +179,52 @@ fn directories(path: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.is_dir() && !path.is_symlink()).collect()
 }
 
-fn row(name: &str, summary: Summary, unit: f64) -> Vec<String> {
-    let Summary { median_us, p25_us, p75_us } = summary;
+/// The median, and from where to where the middle half goes.
+fn cells(values: Vec<u64>, unit: f64) -> [String; 2] {
+    let Quartiles { median, p25, p75 } = Quartiles::of(values);
     let number = |value: f64| format!("{:.1}", value / unit);
-    let spread = format!("{}–{}", number(p25_us), number(p75_us));
-    vec![name.into(), number(median_us), spread]
+    [number(median), format!("{}–{}", number(p25), number(p75))]
 }
 
-/// One connection for each path: round trips of one byte, then as much as goes
-/// through.
+const HEAD: [&str; 5] =
+    ["PATH", "ROUND TRIP µs", "MIDDLE HALF", "TCP Gbit/s", "MIDDLE HALF"];
+
+/// On each path several connections, each path in turn: first round trips of
+/// one byte, then as much as goes through.
 fn traffic(programs: &Path) -> Result<String> {
     let host = host()?;
-    let head = ["PATH", "ROUND TRIP µs", "MIDDLE HALF", "TCP Gbit/s"];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    for (name, server, client, address) in PATHS {
-        let mut server = server.command(&host, programs, &["serve"])?;
-        let server = server.stdout(Stdio::piped()).spawn();
-        let server = Server(server.call("execve(\"nsenter\")")?);
-        let output = server.when_ready(|| {
-            let mut client =
-                client.command(&host, programs, &["ask", address])?;
-            let client = client.stderr(Stdio::inherit()).output();
-            client.call("execve(\"nsenter\")")
-        })?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut words = text.split_whitespace();
-        let gigabits = words.next().unwrap_or("-").to_owned();
-        let times = words.filter_map(|word| word.parse().ok()).collect();
-        let mut row = row(name, Summary::of(times), 1.0);
-        row.push(gigabits);
+    let mut measured = vec![(Vec::new(), Vec::new()); PATHS.len()];
+    for _ in 0..CONNECTIONS {
+        for (path, (trips, rates)) in PATHS.iter().zip(&mut measured) {
+            let output = connect(&host, programs, path)?;
+            let words = output.split_whitespace();
+            let mut numbers = words.filter_map(|word| word.parse::<u64>().ok());
+            rates.extend(numbers.next());
+            trips.extend(numbers);
+        }
+    }
+    let mut rows = vec![HEAD.map(String::from).to_vec()];
+    for ((name, ..), (trips, rates)) in PATHS.iter().zip(measured) {
+        let mut row = vec![(*name).to_owned()];
+        row.extend(cells(trips, 1e3));
+        row.extend(cells(rates, 1e3));
         rows.push(row);
     }
     Ok(table::render(&rows))
+}
+
+/// What the client prints.
+fn connect(host: &Host, programs: &Path, path: &APath) -> Result<String> {
+    let (_, server, client, address) = path;
+    let mut server = server.command(host, programs, &["serve"])?;
+    let server = server.stdout(Stdio::piped()).spawn();
+    let server = Server(server.call("execve(\"nsenter\")")?);
+    let output = server.when_ready(|| {
+        let mut client = client.command(host, programs, &["ask", address])?;
+        let client = client.stderr(Stdio::inherit()).output();
+        client.call("execve(\"nsenter\")")
+    })?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// It ends with the connection that it serves.

@@ -2,10 +2,27 @@
 
 use serde::Serialize;
 
-/// What the middle half of all runs took, in microseconds.
+/// Where the middle half of all values lies.
 ///
 /// The mean says less: a few runs in which the machine did something else
 /// move it, and not these.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Quartiles {
+    pub(super) median: f64,
+    pub(super) p25: f64,
+    pub(super) p75: f64,
+}
+
+impl Quartiles {
+    /// Of values in whatever unit.
+    pub(super) fn of(mut values: Vec<u64>) -> Self {
+        values.sort_unstable();
+        let at = |share| quantile(&values, share);
+        Self { median: at(0.5), p25: at(0.25), p75: at(0.75) }
+    }
+}
+
+/// The same of times, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Summary {
     pub(super) median_us: f64,
@@ -15,10 +32,10 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Of times in nanoseconds.
-    pub(super) fn of(mut times: Vec<u64>) -> Self {
-        times.sort_unstable();
-        let us = |share| quantile(&times, share) / 1000.0;
-        Self { median_us: us(0.5), p25_us: us(0.25), p75_us: us(0.75) }
+    pub(super) fn of(times: Vec<u64>) -> Self {
+        let Quartiles { median, p25, p75 } = Quartiles::of(times);
+        let [median_us, p25_us, p75_us] = [median, p25, p75].map(|n| n / 1e3);
+        Self { median_us, p25_us, p75_us }
     }
 
     /// How many times as long as `other` it took.

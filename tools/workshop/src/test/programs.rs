@@ -24,8 +24,12 @@ pub(super) struct Program {
 
 /// Tests that start a step again and again, to meet it at the wrong moment,
 /// which takes an emulated processor minutes.
-const SLOW: &[&str] =
-    &["hostile::", "killed_at_any_moment", "start_while_others_end"];
+const SLOW: &[&str] = &[
+    "a_hundred_that",
+    "hostile::",
+    "killed_at_any_moment",
+    "start_while_others_end",
+];
 
 impl Program {
     /// The step whose tests these are.
