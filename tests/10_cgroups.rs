@@ -273,8 +273,24 @@ fn a_bad_limit_is_named() {
         (["--device-read-bps", "/dev/nope:1m"], "ENOENT"),
         (["--device-read-bps", "/dev/null:1m"], "is no block device"),
         (["--cgroup-parent", "/nope"], "ENOENT"),
+        (["--memory=64m", "--memory-swap=32m"], "memory alone may be"),
     ] {
         refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+}
+
+/// What is in a tree that this machine has not is named, in both versions.
+#[test]
+fn a_missing_controller_is_named() {
+    let host = host_with_groups!();
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let class = ["--net-class", "10:1"];
+    match trees.iter().any(|tree| tree.has("net_cls")) {
+        true => assert!(run(&host, &class, "true").status.success()),
+        false => {
+            let message = "no file at all in version 2, net_cls.classid";
+            refuses(tool(&host, &class, &["true"]), 125, message);
+        }
     }
 }
 
