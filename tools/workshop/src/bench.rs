@@ -28,6 +28,7 @@ use crate::host::Host;
 use crate::ladder::{LADDER, Step};
 use crate::{repository, setup};
 
+pub(crate) use network::host as busy_host;
 use peer::Peer;
 use report::{Report, Row, Timed};
 

@@ -109,7 +109,7 @@ fn write_down(name: &str, table: &str, runs: usize) -> Result<()> {
         .call(format_args!("write({path:?})"))
 }
 
-pub(super) fn host() -> Result<Host> {
+pub(crate) fn host() -> Result<Host> {
     let host = Host::start()?;
     let status = host.command("sh").args(["-euc", PREPARE]).status();
     match status.call("execve(\"sh\")")?.success() {
