@@ -18,6 +18,7 @@ mod handover;
 mod id;
 mod inside;
 mod layer;
+mod leftover;
 mod life;
 mod lifecycle;
 mod log;

@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use crate::group;
-use crate::life::{Event, boot, start_of};
+use crate::life::{Event, Sight, boot, start_of};
 use crate::store::Entry;
 
 /// The names are docker's, but for the last one.
@@ -31,10 +31,14 @@ pub enum State {
 impl Entry {
     /// The state at this moment.
     pub fn state(&self) -> Result<State> {
-        let seen = self.witness.look()?;
+        self.witness.look().map(|seen| self.state_as(&seen))
+    }
+
+    /// The state, as it was seen.
+    pub(crate) fn state_as(&self, seen: &Sight) -> State {
         let is_started =
             seen.events.iter().any(|e| matches!(e, Event::Started { .. }));
-        Ok(match (seen.code(), seen.owner) {
+        match (seen.code(), seen.owner) {
             (Some(_), _) => State::Exited,
             (None, None) => State::Lost,
             (None, Some(_)) if !is_started => State::Created,
@@ -42,7 +46,7 @@ impl Entry {
                 State::Paused
             }
             (None, Some(_)) => State::Running,
-        })
+        }
     }
 
     /// What may have become of a container that was lost.

@@ -22,14 +22,14 @@ use crate::{id, log};
 const OF_ROOT: &str = "/run/workshop/containers";
 
 /// The subdirectory of names.
-const NAMES: &str = "names";
+pub(crate) const NAMES: &str = "names";
 
 /// How often a name is made up if nobody has asked for one.
 const TRIES: usize = 100;
 
 /// All containers of a user.
 #[derive(Clone, Debug)]
-pub struct Store(PathBuf);
+pub struct Store(pub(crate) PathBuf);
 
 /// One that is written down.
 #[derive(Debug)]
@@ -265,7 +265,7 @@ fn remove_file(path: &Path) -> Result<()> {
 }
 
 impl Entry {
-    fn read(path: &Path) -> Result<Option<Self>> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(witness) = Witness::of(path)? else { return Ok(None) };
         let record = Record::read(path)?;
         let path = path.to_owned();
@@ -326,7 +326,7 @@ fn must_be_ours(path: &Path) -> Result<()> {
 
 /// Root's is the machine's. Others have one that goes when they log out, or,
 /// if nobody has made it for them, one in the directory of all.
-fn usual() -> PathBuf {
+pub(crate) fn usual() -> PathBuf {
     let uid = geteuid();
     if uid.is_root() {
         return OF_ROOT.into();

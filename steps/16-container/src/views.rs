@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::group;
-use crate::life::{Event, now};
+use crate::life::{Event, Sight, now};
 use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::table::{Format, print, print_json, print_text};
@@ -71,20 +71,20 @@ pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
 
 fn line_of(entry: &Entry) -> Result<Line<'_>> {
     let record = &entry.record;
-    let state = entry.state()?;
+    let seen = entry.witness.look()?;
+    let state = entry.state_as(&seen);
     Ok(Line {
         id: &record.id,
         command: record.command.join(" "),
         created: ago(now().saturating_sub(record.created)),
         state,
-        status: status_of(entry, state)?,
+        status: status_of(entry, state, &seen)?,
         ports: record.ports.join(", "),
         name: &record.name,
     })
 }
 
-fn status_of(entry: &Entry, state: State) -> Result<String> {
-    let seen = entry.witness.look()?;
+fn status_of(entry: &Entry, state: State, seen: &Sight) -> Result<String> {
     let since = |is: fn(&Event) -> Option<u64>| {
         let at = seen.events.iter().find_map(is).unwrap_or_default();
         ago(now().saturating_sub(at))
@@ -130,7 +130,7 @@ fn describe(entry: &Entry) -> Result<Value> {
     let time = |is: fn(&Event) -> Option<u64>| {
         seen.events.iter().find_map(is).map(full)
     };
-    let state = entry.state()?;
+    let state = entry.state_as(&seen);
     let mut value = json!(entry.record);
     value["created"] = full(entry.record.created).into();
     value["state"] = json!({
