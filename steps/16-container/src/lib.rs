@@ -33,6 +33,7 @@ mod store;
 mod streams;
 mod table;
 mod terminal;
+mod threads;
 mod time;
 mod timing;
 mod views;

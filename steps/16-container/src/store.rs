@@ -16,7 +16,7 @@ use process::{Call, Error, Hint, Result};
 
 use crate::life::{self, Life, Witness};
 use crate::record::{self, Record};
-use crate::{id, log};
+use crate::{id, log, threads};
 
 /// For root.
 const OF_ROOT: &str = "/run/workshop/containers";
@@ -151,22 +151,25 @@ impl Store {
     /// All containers, the youngest first. What has been left by those who
     /// were killed is removed on the way.
     pub fn list(&self) -> Result<Vec<Entry>> {
-        let (mut found, mut is_dirty) = (Vec::new(), false);
         let path = &self.0;
         let entries =
             fs::read_dir(path).call(format_args!("open({path:?})"))?;
+        let mut paths = Vec::new();
         for entry in entries {
             let entry = entry.call(format_args!("getdents({path:?})"))?;
-            if entry.file_name() == NAMES {
-                continue;
+            if entry.file_name() != NAMES {
+                paths.push(entry.path());
             }
-            let path = entry.path();
-            match Entry::read(&path)? {
+        }
+        let read = threads::map(&paths, |path| Entry::read(path))?;
+        let (mut found, mut is_dirty) = (Vec::new(), false);
+        for (path, entry) in paths.iter().zip(read) {
+            match entry {
                 Some(e) if e.record.remove && e.has_no_owner()? => {
-                    self.forget(&path, &e.record.name)?;
+                    self.forget(path, &e.record.name)?;
                 }
                 Some(entry) => found.push(entry),
-                None => is_dirty |= self.sweep(&path)?,
+                None => is_dirty |= self.sweep(path)?,
             }
         }
         if is_dirty {

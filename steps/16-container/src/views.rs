@@ -8,12 +8,12 @@ use process::{Call, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::group;
 use crate::life::{Event, Sight, now};
 use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::table::{Format, print, print_json, print_text};
 use crate::time::{ago, full};
+use crate::{group, threads};
 
 /// Which containers, and how.
 #[derive(Debug, clap::Args)]
@@ -44,13 +44,10 @@ struct Line<'a> {
 /// Lists the containers.
 pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
     let all = store.list()?;
-    let mut lines = Vec::new();
-    for entry in &all {
-        let line = line_of(entry)?;
-        if options.all || matches!(line.state, State::Running | State::Paused) {
-            lines.push(line);
-        }
-    }
+    let mut lines = threads::map(&all, line_of)?;
+    let is_up =
+        |line: &Line| matches!(line.state, State::Running | State::Paused);
+    lines.retain(|line| options.all || is_up(line));
     if options.quiet {
         let ids = lines.iter().map(|line| format!("{}\n", line.id));
         return print_text(&ids.collect::<String>());

@@ -26,7 +26,7 @@ impl Census {
             }
         }
         let own = "/proc/self/fd";
-        let open = fs::read_dir(&own).call(format_args!("open({own:?})"))?;
+        let open = fs::read_dir(own).call(format_args!("open({own:?})"))?;
         all.insert(format!("{} open files", open.count()));
         lines("mount", &read("/proc/self/mountinfo")?, &mut all);
         let interfaces = read("/proc/self/net/dev")?;
