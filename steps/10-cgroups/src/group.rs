@@ -160,6 +160,12 @@ impl Group {
         self.born_in.as_ref().map(AsFd::as_fd)
     }
 
+    /// What others call it: `Running::find` knows it by that.
+    pub fn name(&self) -> Option<&str> {
+        let path = &self.places.first()?.path;
+        path.file_name()?.to_str()
+    }
+
     /// Puts the process into each group that it was not born in. It must wait
     /// meanwhile: what it starts before that stays outside.
     pub fn adopt(&self, pid: Pid) -> Result<()> {

@@ -66,9 +66,21 @@ pub fn leftovers() -> Result<Vec<PathBuf>> {
 pub fn all_groups() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for hierarchy in hierarchies()? {
-        search(&hierarchy.top, &mut found);
+        found.extend(groups_in(&hierarchy.top));
     }
     Ok(found)
+}
+
+/// Those below this directory.
+pub(crate) fn groups_in(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    search(top, &mut found);
+    found
+}
+
+/// Whether a tool holds it.
+pub(crate) fn is_in_use(group: &Path) -> Result<bool> {
+    Ok(group.exists() && try_lock(group)?.is_none())
 }
 
 fn search(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -7,6 +7,13 @@
 //! terminal is closed. There is no daemon for that. Each container has an
 //! *owner*, the process that waits for its end, and whoever wants to know
 //! whether it lives asks the kernel, which knows.
+//!
+//! A way through the files:
+//!
+//! - a container is made: `run`, `create`, `inside`, with `layer`, `confine`;
+//! - who it is, and whether it lives: `store`, `record`, `life`, `state`;
+//! - who looks after it: `front`, `attend`, with `streams`, `terminal`, `log`;
+//! - what others do with it: `exec`, `lifecycle`, `views`, `logs`.
 
 mod attend;
 mod confine;

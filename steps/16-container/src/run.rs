@@ -40,24 +40,26 @@ fn own(
     created.start()?;
     timing.note("let go");
     streams.take_made()?;
-    let is_early = options.detach || options.timing;
-    let failed = match is_early {
+    // Only then is there an id to print: what can't be started is forgotten.
+    let failed = match options.detach || options.timing {
         true => streams.wait_until_started()?,
         false => None,
     };
     timing.note("started");
 
-    let (has_front, is_watched) = (front.is_some(), !options.detach);
-    let log =
-        has_front.then(|| Log::create(&created.claim.path)).transpose()?;
+    let log = match &front {
+        Some(_) => Some(Log::create(&created.claim.path)?),
+        None => None, // It writes to the caller's own files.
+    };
     let front = match front {
         Some(front) if options.detach && failed.is_none() => {
             println!("{}", created.record.id);
             front.let_go()?;
             None
         }
-        front => front,
+        front => front, // It waits with us.
     };
+    let is_watched = !options.detach;
     let code =
         Owner::new(&created.child, streams, log, front, is_watched)?.wait()?;
     timing.note("ended");

@@ -8,7 +8,7 @@ use process::{Call, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::life::{Event, Sight, now};
+use crate::life::{Sight, now};
 use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::table::{Format, print, print_json, print_text};
@@ -82,25 +82,15 @@ fn line_of(entry: &Entry) -> Result<Line<'_>> {
 }
 
 fn status_of(entry: &Entry, state: State, seen: &Sight) -> Result<String> {
-    let since = |is: fn(&Event) -> Option<u64>| {
-        let at = seen.events.iter().find_map(is).unwrap_or_default();
-        ago(now().saturating_sub(at))
-    };
-    let started = |event: &Event| match event {
-        Event::Started { at } => Some(*at),
-        Event::Ended { .. } => None,
-    };
-    let ended = |event: &Event| match event {
-        Event::Ended { at, .. } => Some(*at),
-        Event::Started { .. } => None,
-    };
+    let since =
+        |at: Option<u64>| ago(now().saturating_sub(at.unwrap_or_default()));
     Ok(match state {
         State::Created => "Created".into(),
-        State::Running => format!("Up {}", since(started)),
-        State::Paused => format!("Up {} (Paused)", since(started)),
+        State::Running => format!("Up {}", since(seen.started())),
+        State::Paused => format!("Up {} (Paused)", since(seen.started())),
         State::Exited => {
             let code = seen.code().unwrap_or_default();
-            format!("Exited ({code}) {} ago", since(ended))
+            format!("Exited ({code}) {} ago", since(seen.ended()))
         }
         State::Lost => format!("Lost ({})", entry.why_lost()?),
     })
@@ -124,9 +114,6 @@ pub fn inspect(store: &Store, words: &[String]) -> Result<()> {
 
 fn describe(entry: &Entry) -> Result<Value> {
     let seen = entry.witness.look()?;
-    let time = |is: fn(&Event) -> Option<u64>| {
-        seen.events.iter().find_map(is).map(full)
-    };
     let state = entry.state_as(&seen);
     let mut value = json!(entry.record);
     value["created"] = full(entry.record.created).into();
@@ -134,14 +121,8 @@ fn describe(entry: &Entry) -> Result<Value> {
         "status": state,
         "owner": seen.owner,
         "exit_code": seen.code(),
-        "started": time(|event| match event {
-            Event::Started { at } => Some(*at),
-            Event::Ended { .. } => None,
-        }),
-        "ended": time(|event| match event {
-            Event::Ended { at, .. } => Some(*at),
-            Event::Started { .. } => None,
-        }),
+        "started": seen.started().map(full),
+        "ended": seen.ended().map(full),
         "lost": (state == State::Lost).then(|| entry.why_lost()).transpose()?,
     });
     value["directory"] = entry.path.display().to_string().into();

@@ -13,7 +13,7 @@ mod report;
 mod start;
 mod stopwatch;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod traffic;
 
 use std::ffi::OsString;

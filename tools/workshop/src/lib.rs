@@ -19,4 +19,5 @@ pub mod setup;
 pub mod soak;
 pub mod sources;
 pub mod test;
+pub mod top;
 pub mod vm;

@@ -16,7 +16,7 @@ use crate::vm::{Job, directory, script};
 use crate::{packages, repository, setup};
 
 /// The tests that run there, unless others are asked for.
-const STEP: &str = "02-jail";
+const STEP: &str = "06-mount";
 
 /// What decides whether the machines come up. They are tried anew whenever one
 /// of these has changed.
@@ -76,7 +76,7 @@ pub(super) fn prepare(job: &Job, tests: &[Program]) -> Result<()> {
     fs::create_dir_all(built.join("deps")).call("mkdir(\"built\")")?;
     let from = repository::programs()?;
     let steps = LADDER.iter().map(|step| step.name);
-    for name in steps.chain(["workshop", "probe", "attacks", "liar"]) {
+    for name in steps.chain(["workshop", "probe", "attacks", "liar", "peer"]) {
         strip(&from.join(name), &built.join(name))?;
     }
     for test in tests {
@@ -161,8 +161,9 @@ fn keep_transcript(run: &Run) -> Result<()> {
     let text = text.replace(&repository::top().display().to_string(), ".");
     let lines = text.lines().filter_map(|line| line.get(8..));
     let is_vagrants = |line: &&str| {
-        let begins = ["$ ", "==> ", "Linux ", "PING", "64 bytes"];
+        let begins = ["$ ", "+ ", "==> ", "Linux ", "PING", "64 bytes"];
         begins.iter().any(|word| line.starts_with(word))
+            || line.contains(" packets transmitted")
             || (line.starts_with('@') && line.ends_with(" s"))
     };
     let kept: Vec<&str> = lines.filter(is_vagrants).collect();
