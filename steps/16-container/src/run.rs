@@ -20,9 +20,9 @@ pub fn run(store: &Store, options: &RunOptions) -> Result<u8> {
     let ids = options.ids.choose()?;
     own_binary::protect(|uid| ids.has_user(uid))?;
     match options.detach || options.streams.tty {
-        false => own(store, options, None),
+        false => own(store, options, &ids, None),
         true => front::start(options.streams.tty, |front| {
-            own(store, options, Some(front))
+            own(store, options, &ids, Some(front))
         }),
     }
 }
@@ -31,11 +31,12 @@ pub fn run(store: &Store, options: &RunOptions) -> Result<u8> {
 fn own(
     store: &Store,
     options: &RunOptions,
+    ids: &user::Ids,
     front: Option<Front>,
 ) -> Result<u8> {
     let mut timing = Timing::start();
     let (inside, mut streams) = options.streams.make(options.detach)?;
-    let mut created = create(store, options, inside, &mut timing)?;
+    let mut created = create(store, options, ids, inside, &mut timing)?;
     created.start()?;
     timing.note("let go");
     streams.take_made()?;

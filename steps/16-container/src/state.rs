@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use crate::group;
-use crate::life::{boot, start_of};
+use crate::life::{Sight, boot, start_of};
 use crate::store::Entry;
 
 /// The names are docker's, but for the last one.
@@ -31,9 +31,13 @@ pub enum State {
 impl Entry {
     /// The state at this moment.
     pub fn state(&self) -> Result<State> {
-        let seen = self.witness.look()?;
+        self.witness.look().map(|seen| self.state_as(&seen))
+    }
+
+    /// The state, as it was seen.
+    pub(crate) fn state_as(&self, seen: &Sight) -> State {
         let is_started = seen.started().is_some();
-        Ok(match (seen.code(), seen.owner) {
+        match (seen.code(), seen.owner) {
             (Some(_), _) => State::Exited,
             (None, None) => State::Lost,
             (None, Some(_)) if !is_started => State::Created,
@@ -41,7 +45,7 @@ impl Entry {
                 State::Paused
             }
             (None, Some(_)) => State::Running,
-        })
+        }
     }
 
     /// What may have become of a container that was lost.

@@ -5,26 +5,31 @@
 //! it starts, without any step, and a peer, a program of the machine that does
 //! the like.
 
+mod bundle;
 mod machine;
 mod network;
 mod peer;
 mod report;
 mod shares;
+mod start;
 mod stopwatch;
 mod summary;
 pub(crate) mod table;
 mod traffic;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use process::{Call, Error, Result};
+use serde::Serialize;
 
 use crate::host::Host;
 use crate::ladder::{LADDER, Step};
 use crate::{repository, setup};
 
+pub(crate) use network::host as busy_host;
 use peer::Peer;
 use report::{Report, Row, Timed};
 
@@ -32,7 +37,8 @@ use report::{Report, Row, Timed};
 /// long others take that do the like.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Only this step, by number or name
+    /// Only this step, by number or name; `start`: whole containers, beside
+    /// other programs that run some
     step: Option<String>,
     /// How often everything is started: 50 times and more for a number that
     /// others may rely on
@@ -99,6 +105,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         shares::run(&programs(options)?, options.runs)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if options.step.as_deref() == Some("start") {
+        let report = start::measure(&programs(options)?, options.runs)?;
+        print(&report, options.format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let contests = contests(options.step.as_deref())?;
     let programs = programs(options)?;
     let rows: Result<_> = contests
@@ -127,7 +138,7 @@ fn programs(options: &Options) -> Result<PathBuf> {
     }
 }
 
-fn print(report: &Report, format: Format) -> Result<()> {
+fn print(report: &(impl Display + Serialize), format: Format) -> Result<()> {
     match format {
         Format::Table => print!("{report}"),
         Format::Json => {
