@@ -1,6 +1,8 @@
 //! What is left when it has ended, however it ended.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
 
 use support::{End, a_hundred};
 
@@ -18,13 +20,22 @@ const MANY: usize = 50;
 fn fifty_that_start_at_once_have_fifty_addresses_and_leave_nothing() {
     let scene = Scene::start();
     let before = scene.state();
+    // They stay until the last one has its address: till their input ends.
     let script = format!(
-        "for i in $(seq {MANY}); do
-            $STEP $ROOTFS sh -c 'ip -o -4 address show dev eth0
-                echo >/dev/tcp 2>/dev/null; sleep 3' &
-        done; wait"
+        "exec 3<&0; for i in $(seq {MANY}); do
+            $STEP $ROOTFS sh -c 'ip -o -4 address show dev eth0; read end' \
+                <&3 >>/mnt/shown &
+        done; exec 3<&-; wait"
     );
-    let shown = scene.on_host(&script);
+    let mut shell = scene.host_shell(&script);
+    let mut shell = shell.stdin(Stdio::piped()).spawn().expect("a shell");
+    let shown = || fs::read_to_string(scene.path("/mnt/shown"));
+    support::eventually("all have an address", || {
+        shown().is_ok_and(|text| text.lines().count() == MANY)
+    });
+    drop(shell.stdin.take());
+    assert!(shell.wait().expect("the shell ends").success());
+    let shown = shown().expect("what they showed");
     let addresses: BTreeSet<_> = shown
         .split_whitespace()
         .filter(|word| word.starts_with("10.88.8."))

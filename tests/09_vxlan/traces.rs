@@ -1,5 +1,8 @@
 //! What is left when it has ended, however it ended.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
 use support::{End, a_hundred, program, rootfs};
 
 use super::scene::{PEERS, Scene};
@@ -65,22 +68,29 @@ const MANY: usize = 20;
 fn many_that_start_at_once_have_addresses_of_their_own() {
     let scene = Scene::start();
     let before = scene.states();
-    let show = "ip -o -4 address show dev overlay0; sleep 1";
+    // They stay until the last one has its address: till their input ends.
+    let show = "ip -o -4 address show dev overlay0; read end || true";
     let start = |_| {
         let mut tool = scene.tool(1, PEERS, &["sh", "-c", show]);
-        tool.stdout(std::process::Stdio::piped()).spawn().expect("it starts")
+        tool.stdin(Stdio::piped()).stdout(Stdio::piped());
+        tool.spawn().expect("it starts")
     };
-    let all: Vec<_> = (0..MANY).map(start).collect();
-    let mut seen: Vec<_> = all
-        .into_iter()
-        .map(|tool| tool.wait_with_output().expect("its output"))
-        .map(|output| super::scene::text(&output))
-        .map(|line| line.split_whitespace().nth(3).map(str::to_owned))
-        .collect();
+    let mut all: Vec<_> = (0..MANY).map(start).collect();
+    let mut seen: Vec<_> = all.iter_mut().map(first_line).collect();
+    for tool in all {
+        super::scene::text(&tool.wait_with_output().expect("it ends"));
+    }
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), MANY, "{seen:?}");
     scene.unchanged(&before, "success");
+}
+
+fn first_line(tool: &mut Child) -> String {
+    let output = tool.stdout.as_mut().expect("its output");
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    line.split_whitespace().nth(3).expect("an address").to_owned()
 }
 
 #[test]
