@@ -101,10 +101,10 @@ fn containers_reach_each_other_by_address_and_by_name() {
 fn who_was_there_first_learns_the_names_of_those_who_come_later() {
     let scene = Scene::start();
     let script = "echo ready; until grep -q later /etc/hosts; do
-        sleep 0.1; done; ping -c 1 later >&2; echo found >/result/found";
+        sleep 0.1; done; ping -c 1 later >&2; echo found >/dev/result/found";
     scene.on_host("mkdir -m 777 /mnt/result"); // root inside is another
     let first =
-        scene.tool(&["-v", "/mnt/result:/result"], &["sh", "-euc", script]);
+        scene.tool(&["-v", "/mnt/result:/dev/result"], &["sh", "-euc", script]);
     let _first = Running::start(first);
     let _later = scene.serve(&["--hostname", "later"], "tcp", 80);
     support::eventually("the name is found", || {

@@ -2,113 +2,28 @@
 
 #![allow(clippy::expect_used)] // A test says what it expects.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+#[path = "10_cgroups/delegation.rs"]
+mod delegation;
+#[path = "10_cgroups/disk.rs"]
+mod disk;
+#[path = "10_cgroups/end.rs"]
+mod end;
+#[path = "10_cgroups/freezer.rs"]
+mod freezer;
+#[path = "10_cgroups/network.rs"]
+mod network;
+#[path = "10_cgroups/scene.rs"]
+mod scene;
 
-use cgroups::{INSIDE, Version};
+use std::fs;
+
+use cgroups::Version;
+use scene::{NAME, Running, host_with_groups, number, run, text};
+use scene::{tool, version_of};
 use support::still_shares;
 use support::{InTime, Sandbox, Verdict, different, eventually, isolates};
-use support::{program, refuses, rootfs, same, status_of};
-use workshop::host::{Host, Ids, first_descendant, only_child};
-
-const NAME: &str = "10-cgroups";
-
-/// A host on which groups can be made, or nothing: in a user namespace they
-/// belong to somebody else.
-fn host() -> Option<Host> {
-    let host = Host::start().expect("a pretend host");
-    (host.ids() == Ids::All).then_some(host)
-}
-
-macro_rules! host_with_groups {
-    () => {
-        match host() {
-            Some(host) => host,
-            None => support::skip!("groups must be delegated", "sudo"),
-        }
-    };
-}
-
-/// The step with these options and no others.
-fn tool(host: &Host, options: &[&str], command: &[&str]) -> Command {
-    let mut tool = host.command(program(NAME));
-    tool.args(options).arg(rootfs()).args(command);
-    tool
-}
-
-fn run(host: &Host, options: &[&str], script: &str) -> Output {
-    tool(host, options, &["sh", "-c", script]).in_time()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A container that runs, and where its group is.
-struct Running {
-    tool: std::process::Child,
-    pid: u32,
-}
-
-impl Running {
-    fn start(host: &Host, options: &[&str], script: &str) -> Self {
-        let script = format!("echo ready\n{script}\nread -r end");
-        let mut tool = tool(host, options, &["sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut line = String::new();
-        let stdout = tool.stdout.as_mut().expect("its output");
-        let mut reader = std::io::BufReader::new(stdout);
-        std::io::BufRead::read_line(&mut reader, &mut line).expect("text");
-        assert_eq!(line, "ready\n");
-        let pid = first_descendant(tool.id());
-        Self { tool, pid }
-    }
-
-    /// The lower directory of its group in the tree with this controller.
-    fn inside(&self, v1: &str, v2: &str) -> (Version, PathBuf) {
-        let groups = fs::read_to_string(format!("/proc/{}/cgroup", self.pid));
-        let groups = groups.expect("its groups");
-        let trees = cgroups::hierarchies().expect("hierarchies");
-        let tree = trees.iter().find(|tree| match tree.version {
-            Version::V1 => tree.has(v1),
-            Version::V2 => tree.has(v2),
-        });
-        let tree = tree.expect("a tree with the controller");
-        let names = match tree.version {
-            Version::V1 => tree.controllers.join(","),
-            Version::V2 => String::new(),
-        };
-        let path = groups.lines().find_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.strip_prefix(&format!("{names}:"))
-        });
-        let path = path.expect("its group").trim_start_matches('/');
-        (tree.version, tree.top.join(path))
-    }
-
-    /// A number in a file of the upper directory.
-    fn limit_file(&self, v1: &str, v2: &str, file: &str) -> String {
-        let (_, inside) = self.inside(v1, v2);
-        let above = inside.parent().expect("a group above");
-        fs::read_to_string(above.join(file)).expect(file)
-    }
-
-    fn end(mut self) {
-        drop(self.tool.stdin.take());
-        status_of(&mut self.tool);
-    }
-}
-
-/// Behind `key` in lines of `key number`.
-fn number(text: &str, key: &str) -> u64 {
-    let mut lines = text.lines();
-    let value = lines.find_map(|l| l.strip_prefix(key)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {key} in {text}"))
-}
+use support::{program, refuses, rootfs, same};
+use workshop::host::Host;
 
 // --- What is isolated -------------------------------------------------------
 
@@ -141,9 +56,11 @@ fn it_sees_itself_at_the_top() {
 }
 
 #[test]
-fn the_network_is_still_the_hosts() {
+fn the_host_s_system_calls_may_still_be_made() {
     still_shares(NAME, |sandbox: &Sandbox| -> Verdict {
-        same(sandbox.identity("ns/net"), sandbox.host_identity("ns/net"))
+        let host = format!("/proc/{}/status", sandbox.host.init());
+        let host = fs::read_to_string(host).expect("a status");
+        same(sandbox.status("Seccomp"), support::field(&host, "Seccomp"))
     });
 }
 
@@ -153,21 +70,14 @@ fn the_network_is_still_the_hosts() {
 fn cpu_time_is_cut_off() {
     let host = host_with_groups!();
     let spin = "while :; do :; done";
-    let running = Running::start(&host, &["--cpus", "0.2"], spin);
+    // So little that it is throttled even where others want the CPU too.
+    let running = Running::start(&host, &["--cpus", "0.05"], spin);
     eventually("it is throttled in most periods", || {
         let stat = running.limit_file("cpu", "cpu", "cpu.stat");
         let throttled = number(&stat, "nr_throttled");
         throttled > 5 && throttled * 2 > number(&stat, "nr_periods")
     });
-    end_by_kill(running);
-}
-
-/// The command reads no input.
-fn end_by_kill(mut running: Running) {
-    let tool = only_child(running.tool.id()).expect("the step") as i32;
-    // SAFETY: kill(2) touches no memory; nsenter has not waited for its child.
-    assert_eq!(unsafe { libc::kill(tool, libc::SIGKILL) }, 0);
-    status_of(&mut running.tool);
+    running.kill();
 }
 
 #[test]
@@ -192,6 +102,46 @@ fn the_largest_process_is_killed_and_the_others_go_on() {
 }
 
 #[test]
+fn all_of_it_is_killed_if_that_is_asked_for() {
+    let host = host_with_groups!();
+    let options = ["--memory", "32m", "--oom-group"];
+    if version_of("memory", "memory") == Version::V1 {
+        let message = "--oom-group: no group here can be limited so";
+        return refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+    let output = run(&host, &options, "sleep 1000 & tail /dev/zero; echo $?");
+    assert_eq!(output.status.code(), Some(137), "{output:?}");
+    assert_eq!(text(&output.stdout), "", "the shell has gone too");
+}
+
+#[test]
+fn above_the_high_mark_it_is_slowed_down_and_not_killed() {
+    let host = host_with_groups!();
+    let options = ["--memory-high", "16m"];
+    if version_of("memory", "memory") == Version::V1 {
+        let message = "memory.high of the controller memory in version 2";
+        return refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+    let options = [&options[..], &["--tmpfs", "/tmp"]].concat();
+    let fill = "head -c 24m /dev/zero >/tmp/fill";
+    let running = Running::start(&host, &options, fill);
+    let events = || running.limit_file("memory", "memory", "memory.events");
+    eventually("it is slowed down", || number(&events(), "high") > 0);
+    assert_eq!(number(&events(), "oom_kill"), 0);
+    running.kill();
+}
+
+#[test]
+fn pressure_is_counted_where_the_kernel_does() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let file = running.group().join("memory.pressure");
+    let pressure = running.found().usage().pressure;
+    assert_eq!(pressure.is_some(), file.exists());
+    running.end();
+}
+
+#[test]
 fn fork_is_refused() {
     let host = host_with_groups!();
     let script = "for i in 1 2 3 4 5 6 7 8; do sleep 100 & done";
@@ -209,133 +159,41 @@ fn it_runs_on_the_cpus_that_it_was_given() {
     assert_eq!(text(&output.stdout), "Cpus_allowed_list:\t0\n");
 }
 
-#[test]
-fn a_device_that_is_not_on_the_list_can_be_made_and_not_opened() {
-    let host = host_with_groups!();
-    let script = "cd /dev; mknod m c 1 11 && cat m; echo x >null
-        head -c 1 zero | wc -c; [ -c tty ] && mknod z c 1 5 && head -c 1 z | wc -c";
-    let output = run(&host, &[], script);
-    let said = text(&output.stderr);
-    assert_eq!(said, "cat: can't open 'm': Operation not permitted\n");
-    assert_eq!(text(&output.stdout), "1\n1\n");
-}
-
-#[test]
-fn a_device_can_be_added_for_reading_alone() {
-    let host = host_with_groups!();
-    let options = ["--device", "/dev/zero:/dev/nought:r"];
-    let script = "head -c 2 /dev/nought | wc -c; echo x >/dev/nought";
-    let output = run(&host, &options, script);
-    assert_eq!(text(&output.stdout), "2\n", "{output:?}");
-    // /dev/kmsg, which is not on the list of docker, by another name.
-    let mknod =
-        host.command("mknod").args("/dev/log c 1 11".split(' ')).status();
+/// A device that is on no list, though everybody may write to it: /dev/kmsg,
+/// by another name.
+fn plant_device(host: &Host) {
+    let words = "-m 666 /dev/log c 1 11".split(' ');
+    let mknod = host.command("mknod").args(words).status();
     assert!(mknod.expect("mknod").success());
-    let script = "exec 3</dev/log && exec 4>/dev/log";
-    let said = text(&run(&host, &["--device", "/dev/log:r"], script).stderr);
+}
+
+#[test]
+fn a_device_that_is_not_on_the_list_can_not_be_opened() {
+    let host = host_with_groups!();
+    plant_device(&host);
+    let script = "cd /dev; echo x >null; head -c 1 zero | wc -c; exec 3>log";
+    let volume = ["-v", "/dev/log:/dev/log"];
+    let output = run(&host, &volume, script);
+    let said = text(&output.stderr);
+    assert_eq!(said, "sh: can't create log: Operation not permitted\n");
+    assert_eq!(text(&output.stdout), "1\n");
+
+    let mut before = host.command(program("09-vxlan"));
+    before.args(["--vni=1"]).args(volume).arg(rootfs());
+    let output = before.args(["sh", "-c", script]).in_time();
+    assert!(output.status.success(), "it is not this step: {output:?}");
+}
+
+#[test]
+fn a_device_can_be_added() {
+    let host = host_with_groups!();
+    plant_device(&host);
+    let options = ["--device", "/dev/log:/dev/diary"];
+    let output = run(&host, &options, "exec 3>/dev/diary");
+    assert!(output.status.success(), "{output:?}");
+    let options = ["--device", "/dev/log:r"];
+    let said = text(&run(&host, &options, "exec 3>/dev/log").stderr);
     assert!(said.contains("can't create /dev/log: Operation not"), "{said}");
-}
-
-#[test]
-fn a_disk_is_as_fast_as_it_may_be() {
-    let host = host_with_groups!();
-    // A disk of the test's own: a file in memory, which gets a node.
-    let script = r#"
-        mount -n -t tmpfs disk /mnt
-        truncate -s 8m /mnt/disk
-        if ! [ -e /dev/loop-control ]; then
-            modprobe loop
-            mknod /dev/loop-control c 10 237
-        fi
-        for try in 1 2 3 4 5 6 7 8 9 10; do
-            n=$(losetup -f); n=${n#/dev/loop}
-            [ -e /dev/loop$n ] || mknod /dev/loop$n b 7 $n
-            losetup /dev/loop$n /mnt/disk && break
-        done
-        trap "losetup -d /dev/loop$n" EXIT
-        time_of() {
-            start=$(date +%s%N)
-            "$STEP" --device /dev/loop$n "$@" "$ROOTFS" \
-                dd if=/dev/zero of=/dev/loop$n bs=64k count=32 \
-                oflag=direct 2>/dev/null
-            echo $((($(date +%s%N) - start) / 1000000))
-        }
-        time_of
-        time_of --device-write-bps /dev/loop$n:1m
-        time_of --device-write-iops /dev/loop$n:16
-    "#;
-    let mut shell = host.command("sh");
-    shell.args(["-euc", script]);
-    shell.env("STEP", program(NAME)).env("ROOTFS", rootfs());
-    let output = shell.in_time();
-    let times = text(&output.stdout);
-    let times: Vec<u64> =
-        times.lines().map(|line| line.parse().expect("a time")).collect();
-    let [free, bytes, operations] = times[..] else {
-        panic!("{output:?}");
-    };
-    // 2 MB at 1 MB a second, and 32 operations at 16: two seconds each.
-    for limited in [bytes, operations] {
-        assert!(limited > 1_700 && limited > 3 * free, "{times:?}");
-    }
-}
-
-// --- The end ----------------------------------------------------------------
-
-/// The groups of the kit that this process of the test has seen being made.
-fn group_of(running: &Running) -> PathBuf {
-    let (_, inside) = running.inside("memory", "memory");
-    assert!(inside.ends_with(INSIDE), "{inside:?}");
-    inside.parent().expect("a group above").into()
-}
-
-#[test]
-fn its_group_goes_with_it() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    assert!(group.exists());
-    running.end();
-    assert!(!group.exists(), "{group:?} is still there");
-}
-
-#[test]
-fn what_a_killed_tool_has_left_the_next_one_removes() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    end_by_kill(running);
-    eventually("the group is gone", || {
-        assert!(run(&host, &[], "true").status.success());
-        !group.exists()
-    });
-}
-
-#[test]
-fn a_group_in_use_is_not_swept_away() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    assert!(run(&host, &[], "true").status.success());
-    assert!(!cgroups::leftovers().expect("groups").contains(&group));
-    assert!(group.exists());
-    running.end();
-}
-
-#[test]
-fn the_host_stays_as_it_was() {
-    support::leaves_no_trace(NAME);
-}
-
-#[test]
-fn groups_below_are_removed_with_it() {
-    let host = host_with_groups!();
-    let script = "cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir -p a/b";
-    let running = Running::start(&host, &["--writable-cgroups"], script);
-    let (_, inside) = running.inside("pids", "pids");
-    eventually("the container makes groups", || inside.join("a/b").exists());
-    running.end();
-    assert!(!inside.exists());
 }
 
 // --- What it can't reach ----------------------------------------------------
@@ -368,7 +226,7 @@ fn no_release_agent_is_in_reach() {
             mount -t cgroup -o $name g /tmp/g || continue
             ls /tmp/g; umount /tmp/g
         done; mount -t cgroup -o none,name=canary g /tmp/g && echo made";
-    let output = run(&host, &["-v", "/tmp:/mnt", "--tmpfs", "/tmp"], script);
+    let output = run(&host, &["--tmpfs", "/tmp"], script);
     let seen = text(&output.stdout);
     assert!(!seen.contains("release_agent"), "{seen}");
     assert!(!seen.contains("made"), "{seen}");
@@ -402,13 +260,4 @@ fn without_a_group_there_are_no_limits() {
     assert!(tool(&host, &options, &["true"]).in_time().status.success());
     let options = [&options[..], &["--pids-limit", "5"]].concat();
     refuses(tool(&host, &options, &["true"]), 125, "--cgroups is disabled");
-}
-
-#[test]
-fn who_may_make_no_group_is_told_of_delegation() {
-    let host = Host::start().expect("a pretend host");
-    if host.ids() == Ids::All {
-        return; // The groups are root's own.
-    }
-    refuses(tool(&host, &[], &["true"]), 125, "EACCES");
 }

@@ -28,19 +28,27 @@ pub(crate) fn items(kit: &Kit, rest: &str) -> Result<String> {
     Ok(figure(&origin, &fenced("rust", &texts.join("\n\n"))))
 }
 
-/// `{{#snapshot PATH only=REGEX}}`: what a test saw. `only` picks rows, and
-/// keeps the table's head.
+/// `{{#snapshot PATH columns=NAME,NAME only=REGEX}}`: what a test saw. `only`
+/// picks rows, and keeps the table's head; `columns` picks columns, beside the
+/// first.
 pub(crate) fn snapshot(kit: &Kit, rest: &str) -> Result<String> {
-    let (path, only) = match rest.split_once(" only=") {
-        Some((path, only)) => (path, Some(only)),
-        None => (rest, None),
+    let option = |text: &'_ str, name| match text.split_once(name) {
+        Some((before, value)) => (before.to_owned(), Some(value.to_owned())),
+        None => (text.to_owned(), None),
     };
+    let (rest, only) = option(rest, " only=");
+    let (path, names) = option(&rest, " columns=");
+    let path = path.as_str();
     let text = kit.read(path)?;
     let body = without_front_matter(&text)?;
     let table = body.starts_with('|');
     let body = match only {
-        Some(only) => rows(body, if table { 2 } else { 1 }, only)?,
+        Some(only) => rows(body, if table { 2 } else { 1 }, &only)?,
         None => body.to_owned(),
+    };
+    let body = match names {
+        Some(names) => columns(&body, &names)?,
+        None => body,
     };
     let body = if table { body } else { fenced("text", &body) };
     Ok(figure(path, &body))
@@ -66,6 +74,37 @@ fn rows(body: &str, head: usize, only: &str) -> Result<String> {
         bail!("no row matches {only}");
     }
     Ok(rows.join("\n"))
+}
+
+/// The first column and these. A dot means "as in the column before", which
+/// may not be one of them.
+fn columns(body: &str, names: &str) -> Result<String> {
+    let gap = Regex::new("  +")?;
+    let head: Vec<_> = gap.split(body.lines().next().unwrap_or("")).collect();
+    let mut places = vec![0];
+    for name in names.trim().split(',') {
+        let place = head.iter().position(|column| *column == name);
+        places.push(place.with_context(|| format!("no column {name}"))?);
+    }
+    let pick = |row| {
+        let cells: Vec<_> = gap.split(row).collect();
+        let cell = |place: usize| {
+            let until = cells.get(..=place).context("a row is too short")?;
+            let known = until.iter().rev().find(|cell| **cell != ".");
+            known.copied().context("nothing but dots")
+        };
+        places.iter().map(|place| cell(*place)).collect::<Result<Vec<_>>>()
+    };
+    let rows = body.lines().map(pick).collect::<Result<Vec<_>>>()?;
+    let width = |place: usize| {
+        rows.iter().map(|row| row[place].len()).max().unwrap_or(0)
+    };
+    let line = |row: &Vec<&str>| {
+        let cells = row.iter().enumerate();
+        let cells = cells.map(|(n, cell)| format!("{cell:0$}", width(n)));
+        cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
+    };
+    Ok(rows.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// `{{#recipe-diff STEP STEP}}`
@@ -157,5 +196,19 @@ mod tests {
         ]);
         let shown = recipe_diff(&kit, "00-a 01-b").unwrap();
         assert!(shown.contains(" same\n-old\n+new\n"), "{shown}");
+    }
+
+    #[test]
+    fn columns_can_be_picked() {
+        let snap = "---\nsource: x\n---\n\
+            ROW   00-a     01-b     02-c\n\
+            uts   shared   .        private\n";
+        let kit = kit(&[("t.snap", snap)]);
+        let shown = snapshot(&kit, "t.snap columns=01-b,02-c").unwrap();
+        let expected = "ROW   01-b     02-c\nuts   shared   private\n";
+        assert!(shown.contains(expected), "{shown}");
+        let both = snapshot(&kit, "t.snap columns=02-c only=^uts").unwrap();
+        assert!(both.contains("ROW   02-c\nuts   private"), "{both}");
+        assert!(snapshot(&kit, "t.snap columns=03-d").is_err());
     }
 }

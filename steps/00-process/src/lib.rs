@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 pub use error::{Call, Error, FAILED, Hint, Result};
 pub use exec::{Command, DEFAULT_PATH, Environment, exec};
-pub use spawn::{Child, die_with, look_after, spawn, spawn_by};
+pub use spawn::{Child, die_with, exit_code, look_after, spawn, spawn_by};
 
 /// The `main` of every step: reads the command line, calls `run`, and turns a
 /// failure into text and an exit code.

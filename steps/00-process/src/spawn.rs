@@ -238,7 +238,7 @@ pub fn look_after(pid: Pid) -> Result<Option<(Pid, ExitStatus)>> {
 }
 
 /// The status as shells, docker(1) and chroot(1) put it into one byte.
-fn exit_code(status: ExitStatus) -> u8 {
+pub fn exit_code(status: ExitStatus) -> u8 {
     let code = match status.signal() {
         Some(signal) => 128 + signal,
         None => status.code().unwrap_or_default(),

@@ -30,7 +30,7 @@ pub use capabilities::{
 };
 pub use descriptors::close_inherited_files;
 pub use limits::{LimitOptions, set_limits};
-pub use user::{User, UserOptions, become_user};
+pub use user::{User, UserOptions, become_user, find_user};
 
 /// Makes `root` the root directory, as [`chroot::enter`] does, if nobody but
 /// its owner can change what lies there.

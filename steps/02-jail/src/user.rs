@@ -40,20 +40,25 @@ pub struct User {
 impl UserOptions {
     /// Looks names up below the present root directory: call it inside.
     pub fn find(&self) -> Result<User> {
-        let (user, group) = match self.user.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
-            None => (self.user.as_str(), None),
-        };
-        let mut found = find_user(user)?;
-        if let Some(group) = group {
-            found.gid = find_group(group)?;
-        }
-        Ok(found)
+        find_user(&self.user)
     }
 }
 
+/// The user of a `USER[:GROUP]`, by the names of the present root directory.
+pub fn find_user(text: &str) -> Result<User> {
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    let mut found = look_up(user)?;
+    if let Some(group) = group {
+        found.gid = find_group(group)?;
+    }
+    Ok(found)
+}
+
 /// passwd(5): `name:password:uid:gid:comment:home:shell`.
-fn find_user(user: &str) -> Result<User> {
+fn look_up(user: &str) -> Result<User> {
     if let Some(number) = parse_id(user) {
         // Not looked up, since the file may come from anywhere: its line for
         // an innocent number may say group 0.

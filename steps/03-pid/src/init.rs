@@ -18,6 +18,13 @@ pub struct InitOptions {
     init: bool,
 }
 
+impl InitOptions {
+    /// Whether there is an init, of which the command is a child.
+    pub fn is_wanted(&self) -> bool {
+        self.init
+    }
+}
+
 /// Ends in `command`, which is process number 1, or has an init for it.
 pub fn run(
     options: &InitOptions,

@@ -24,6 +24,12 @@ impl Parent {
             .map(Self)
     }
 
+    /// One more, for who must call [`die_with`] again: a change of user undoes
+    /// it.
+    pub fn try_clone(&self) -> Result<Self> {
+        self.0.try_clone().call("dup(pidfd)").map(Self)
+    }
+
     fn has_ended(&self) -> Result<bool> {
         // Readable from the end of the process on: pidfd_open(2).
         let mut events = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];

@@ -15,7 +15,7 @@ use rustix::system::setdomainname;
 const LONGEST: usize = 64;
 
 /// How the container is called.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct NameOptions {
     /// The host name inside; without it, the host's own
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
@@ -29,6 +29,12 @@ impl NameOptions {
     /// The host name inside, if it is to be another.
     pub fn hostname(&self) -> Option<&str> {
         self.hostname.as_deref()
+    }
+
+    /// These, and a host name if the user has given none.
+    pub fn or_hostname(mut self, name: &str) -> Self {
+        self.hostname.get_or_insert_with(|| name.into());
+        self
     }
 }
 

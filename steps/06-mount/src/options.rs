@@ -156,6 +156,11 @@ impl MountOptions {
         self
     }
 
+    /// These, and the root file system read-only.
+    pub fn with_read_only(self) -> Self {
+        Self { read_only: true, ..self }
+    }
+
     /// Where the volumes are on the host.
     pub(crate) fn volumes(&self) -> impl Iterator<Item = &Path> {
         self.volumes.iter().map(|volume| volume.host.as_path())

@@ -52,6 +52,22 @@ impl Sources {
         Ok(Self { rootfs: detach(self.rootfs)?, volumes })
     }
 
+    /// The root file system.
+    pub fn rootfs(&self) -> BorrowedFd<'_> {
+        self.rootfs.place().as_fd()
+    }
+
+    /// Whether the root file system is in no mount table.
+    pub fn is_detached(&self) -> bool {
+        matches!(self.rootfs, Source::Detached(_))
+    }
+
+    /// The same with another root file system, which is in no mount table.
+    pub fn with_rootfs(self, fd: OwnedFd) -> Self {
+        let path = self.rootfs.place().path.clone();
+        Self { rootfs: Source::Detached(Place { fd, path }), ..self }
+    }
+
     /// The descriptors: that of the root file system, then those of the
     /// volumes as the options have them.
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {

@@ -20,6 +20,7 @@ mod subordinate;
 mod write;
 
 use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -42,7 +43,16 @@ pub fn spawn(
     namespaces: CloneFlags,
     child: impl FnOnce(pid::Parent) -> Result<Infallible>,
 ) -> Result<pid::Child> {
-    pid::spawn(CloneFlags::CLONE_NEWUSER | namespaces, child)
+    spawn_into(None, namespaces, child)
+}
+
+/// The same, in another group, as [`pid::spawn_into`] has it.
+pub fn spawn_into(
+    group: Option<BorrowedFd>,
+    namespaces: CloneFlags,
+    child: impl FnOnce(pid::Parent) -> Result<Infallible>,
+) -> Result<pid::Child> {
+    pid::spawn_into(group, CloneFlags::CLONE_NEWUSER | namespaces, child)
         .map_err(refusal::explain)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::unistd::geteuid;
+use nix::unistd::{Gid, Uid, geteuid};
 use process::{Call, Error, Hint, Result};
 
 use crate::map::{Map, Range};
@@ -80,6 +80,20 @@ impl IdOptions {
             groups: choose(Kind::Group, &self.groups)?,
             is_privileged,
         })
+    }
+}
+
+impl Ids {
+    /// Whether this user outside is somebody inside.
+    pub fn has_user(&self, outside: u32) -> bool {
+        self.users.has_outside(outside)
+    }
+
+    /// Which user and group outside root inside is.
+    pub fn root(&self) -> (Uid, Gid) {
+        let outside = |map: &Map| map.outside_of(0).unwrap_or(u32::MAX);
+        let (user, group) = (outside(&self.users), outside(&self.groups));
+        (Uid::from_raw(user), Gid::from_raw(group))
     }
 }
 

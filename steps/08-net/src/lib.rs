@@ -70,6 +70,11 @@ impl NetOptions {
         Ok(network)
     }
 
+    /// Which ports of the host lead to the container.
+    pub fn published(&self) -> &[Published] {
+        &self.published
+    }
+
     /// What is mounted in the container besides: names for addresses.
     pub fn mounts(
         &self,

@@ -1,5 +1,6 @@
 //! Which network the container has, and what of it others reach.
 
+use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -78,6 +79,19 @@ impl FromStr for Network {
                      slirp4netns"
                         .into()
                 }),
+        }
+    }
+}
+
+/// As the user would say it.
+impl Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge => f.write_str("bridge"),
+            Self::None => f.write_str("none"),
+            Self::Host => f.write_str("host"),
+            Self::Container(pid) => write!(f, "container:{pid}"),
+            Self::Helper(program) => f.write_str(program),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Ports of the host that lead into the container.
 
+use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::str::FromStr;
@@ -19,6 +20,18 @@ pub struct Published {
     pub(crate) host_port: u16,
     pub(crate) port: u16,
     pub(crate) udp: bool,
+}
+
+impl Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, host_port, port, udp } = *self;
+        match at {
+            Some(IpAddr::V6(at)) => write!(f, "[{at}]:")?,
+            Some(at) => write!(f, "{at}:")?,
+            None => {}
+        }
+        write!(f, "{host_port}->{port}/{}", if udp { "udp" } else { "tcp" })
+    }
 }
 
 impl FromStr for Published {

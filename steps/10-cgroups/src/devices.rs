@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{SFlag, major, minor, stat};
+use nix::unistd::geteuid;
 use process::{Call, Error, Result};
 
 use crate::bpf;
@@ -25,10 +26,11 @@ pub(crate) struct Rule {
 /// A device node of the host that the container gets as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowed {
+    pub(crate) host: PathBuf,
     pub(crate) inside: PathBuf,
     access: String,
-    /// Kind and numbers, looked up while there are paths of the host.
-    pub(crate) node: (SFlag, u64),
+    /// Kind and numbers.
+    node: (SFlag, u64),
 }
 
 /// What docker allows: to make any node, and to open few.
@@ -63,7 +65,8 @@ pub(crate) fn parse_device(text: &str) -> std::result::Result<Allowed, String> {
         return Err("inside it is a name in /dev, such as /dev/kvm".into());
     }
     let node = node(Path::new(host))?;
-    Ok(Allowed { inside: inside.into(), access: access.into(), node })
+    let (host, inside) = (host.into(), inside.into());
+    Ok(Allowed { host, inside, access: access.into(), node })
 }
 
 /// What kind of node it is, and its numbers.
@@ -90,8 +93,8 @@ impl Allowed {
 
 /// Forbids every device that is not on the list.
 ///
-/// In a user namespace the kernel refuses to: nobody in there can make a node,
-/// and those that are found lie on file systems that the host has mounted.
+/// Only root of the machine may do so. For everybody else there is no list, as
+/// in rootless podman(1): what they can't open anyway, their container can't.
 pub(crate) fn restrict(group: &Group, added: &[Allowed]) -> Result<()> {
     let defaults = DEFAULT.iter().map(|(kind, major, minor, access)| Rule {
         kind: *kind,
@@ -101,7 +104,7 @@ pub(crate) fn restrict(group: &Group, added: &[Allowed]) -> Result<()> {
     });
     let rules: Vec<_> =
         defaults.chain(added.iter().map(Allowed::rule)).collect();
-    if in_user_namespace()? {
+    if in_user_namespace()? || !geteuid().is_root() {
         return Ok(());
     }
     match (group.directory("devices"), group.unified()) {

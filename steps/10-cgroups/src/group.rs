@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, Uid, chown};
 use process::{Call, Error, Hint, Result};
 
 use crate::hierarchy::{Hierarchy, Version, hierarchies};
@@ -52,7 +52,7 @@ impl Group {
     pub fn create(options: &GroupOptions) -> Result<Self> {
         let limits = options.limits()?;
         if options.cgroups == Enabled::Disabled {
-            return Self::none(&limits);
+            return Self::none(options);
         }
         let name = format!("{PREFIX}{}", random_name()?);
         if options.cgroup_parent.is_none() {
@@ -87,8 +87,9 @@ impl Group {
         Ok(group)
     }
 
-    fn none(limits: &[Limit]) -> Result<Self> {
-        match limits.first() {
+    /// No group at all, which limits nothing.
+    pub fn none(options: &GroupOptions) -> Result<Self> {
+        match options.limits()?.first() {
             None => Ok(Self { places: vec![], born_in: None }),
             Some(limit) => Err(Error::new(format_args!(
                 "{} takes a group, and --cgroups is disabled",
@@ -157,6 +158,12 @@ impl Group {
         self.born_in.as_ref().map(AsFd::as_fd)
     }
 
+    /// What others call it: `Running::find` knows it by that.
+    pub fn name(&self) -> Option<&str> {
+        let path = &self.places.first()?.path;
+        path.file_name()?.to_str()
+    }
+
     /// Puts the process into each group that it was not born in. It must wait
     /// meanwhile: what it starts before that stays outside.
     pub fn adopt(&self, pid: Pid) -> Result<()> {
@@ -175,6 +182,37 @@ impl Group {
         Ok(())
     }
 
+    /// Gives the lower directories to the root of the container, if it is to
+    /// make groups of its own. The limits stay out of its reach, above.
+    pub fn delegate(
+        &self,
+        options: &GroupOptions,
+        (user, group): (Uid, Gid),
+    ) -> Result<()> {
+        if !options.writable_cgroups {
+            return Ok(());
+        }
+        for place in &self.places {
+            let inside = place.path.join(INSIDE);
+            // What cgroups(7), "Delegating a hierarchy", names; version 1 has
+            // the first two and `tasks`.
+            for file in [
+                ".",
+                "cgroup.procs",
+                "tasks",
+                "cgroup.threads",
+                "cgroup.subtree_control",
+            ] {
+                let path = inside.join(file);
+                match chown(&path, Some(user), Some(group)) {
+                    Err(Errno::ENOENT) => {} // It is of the other version.
+                    result => result.call(format_args!("chown({path:?})"))?,
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Says on standard error what the kernel has killed for want of memory.
     /// That a command was killed, its exit code tells; by whom, nothing does.
     pub fn report_out_of_memory(&self) -> Result<()> {
@@ -182,6 +220,11 @@ impl Group {
             Some((version, path)) => memory::report(version, path),
             None => Ok(()),
         }
+    }
+
+    /// Its upper directory in each hierarchy.
+    pub fn directories(&self) -> impl Iterator<Item = (&Hierarchy, &Path)> {
+        self.places.iter().map(|place| (&place.hierarchy, &*place.path))
     }
 
     /// Kills who is left, and removes the group with all that is below it.

@@ -6,7 +6,6 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::CloneFlags;
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mknod};
 use nix::unistd::symlinkat;
 use process::{Call, Hint, Result};
 
@@ -20,9 +19,9 @@ pub fn unshare() -> Result<()> {
         .hint(Errno::EPERM, "it takes root (CAP_SYS_ADMIN)")
 }
 
-/// Mounts the groups on `/sys/fs/cgroup`, and makes the nodes of the devices
-/// that were added. Call it when `/sys` and `/dev` are the container's own.
-pub fn mount_and_make_devices(options: &GroupOptions) -> Result<()> {
+/// Mounts the groups on `/sys/fs/cgroup`. Call it when `/sys` is the
+/// container's own.
+pub fn mount_groups(options: &GroupOptions) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let read_only = match options.writable_cgroups {
         true => MsFlags::empty(),
@@ -44,7 +43,7 @@ pub fn mount_and_make_devices(options: &GroupOptions) -> Result<()> {
             mount_at(top, "tmpfs", remount, "")?;
         }
     }
-    make_devices(options)
+    Ok(())
 }
 
 /// One of several, in a directory of its own: where systemd mounts it.
@@ -76,21 +75,4 @@ fn mount_at(
         .call(format_args!("mount({kind:?}, {at:?}, {options:?})"))
         .hint(Errno::ENOENT, "a volume covers /sys: this kernel's is needed")
         .hint(Errno::EPERM, "in a user namespace the groups must be its own")
-}
-
-/// The nodes of `--device`, in the `/dev` of the container.
-fn make_devices(options: &GroupOptions) -> Result<()> {
-    for device in &options.devices {
-        let (inside, mode) = (&*device.inside, Mode::from_bits_truncate(0o666));
-        let (kind, number) = device.node;
-        mknod(inside, kind, mode, number)
-            .call(format_args!("mknod({inside:?})"))
-            .hint(Errno::EPERM, "a user namespace makes none: use --volume")
-            .hint(Errno::EEXIST, "the container has such a device anyway")?;
-        // The umask of the caller has cut the mode.
-        let follow = FchmodatFlags::FollowSymlink;
-        fchmodat(nix::fcntl::AT_FDCWD, inside, mode, follow)
-            .call(format_args!("chmod({inside:?}, 0666)"))?;
-    }
-    Ok(())
 }

@@ -5,14 +5,17 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use net::Network;
 use nix::sched::CloneFlags;
 use process::Result;
 
 /// Run a command with ROOTFS as its root directory, in a group of its own that
 /// limits and counts what it takes of the machine: CPU time, memory, disks,
-/// devices, processes. It is still root, and has the network of the host.
+/// devices, processes. It is root as far as the container goes, and reaches
+/// nobody, unless --network or --vni say otherwise.
 #[derive(Debug, clap::Parser)]
 #[command(name = "10-cgroups", version)]
+#[command(mut_arg("vni", |vni| vni.required(false)))] // Few have tenants.
 struct Options {
     #[command(flatten)]
     environment: chroot::EnvironmentOptions,
@@ -25,6 +28,12 @@ struct Options {
     #[command(flatten)]
     mounts: mount::MountOptions,
     #[command(flatten)]
+    ids: user::IdOptions,
+    #[command(flatten)]
+    net: net::NetOptions,
+    #[command(flatten)]
+    vxlan: Option<vxlan::VxlanOptions>,
+    #[command(flatten)]
     group: cgroups::GroupOptions,
     /// The directory that becomes the command's `/`
     rootfs: PathBuf,
@@ -32,6 +41,8 @@ struct Options {
     command: process::Command,
 }
 
+/// And a user namespace, to which these belong, and most often a network
+/// namespace.
 const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWPID
     .union(CloneFlags::CLONE_NEWUTS)
     .union(CloneFlags::CLONE_NEWIPC)
@@ -41,40 +52,66 @@ fn main() -> ExitCode {
     process::main(run)
 }
 
-/// Outside: make the group, start the command in it, wait for it, say whether
-/// memory was the reason, remove the group, exit as the command did.
+/// Outside: make the group, start the command in it, say who is who, plug its
+/// cables in, hand over what it can't find, open the gate, wait, say whether
+/// memory was the reason, exit as it did.
 fn run(options: &Options) -> Result<u8> {
+    let Options { rootfs, vxlan, .. } = options;
+    let ids = options.ids.choose()?;
+    let network = options.net.choose_or(Network::None)?;
+    vxlan.iter().try_for_each(|vxlan| vxlan.check(&network))?;
+    network.join()?; // if it is there already
+    let mounts = options.net.mounts(&network, &options.mounts)?;
+    let mounts = &options.group.mounts(mounts);
+
     let group = cgroups::Group::create(&options.group)?;
-    let gate = pid::Gate::new()?;
-    let child = pid::spawn_into(group.to_be_born_in(), NAMESPACES, |parent| {
-        child(options, &gate, parent)
+    let gate = user::Gate::new()?;
+    let namespaces = NAMESPACES | network.namespaces();
+    let born_in = group.to_be_born_in();
+    let child = user::spawn_into(born_in, namespaces, |parent| {
+        child(options, &network, mounts, &gate, parent)
     })?;
-    group.adopt(child.pid())?;
-    gate.open()?;
-    let code = child.wait()?;
+    group.adopt(child.pid())?; // from here on, all that it takes is counted
+    ids.write(&child)?; // from here on there is a root inside
+    group.delegate(&options.group, ids.root())?;
+    let name = options.names.hostname();
+    let connection = network.connect(&options.net, &child, name)?;
+    let make = |vxlan| vxlan::Connection::make(vxlan, child.pidfd());
+    let tenant = vxlan.as_ref().map(make).transpose()?;
+    cgroups::shape(&options.group, &network, child.pidfd())?; // both cables
+    let sources = user::sources(rootfs, mounts, &options.ids, &ids, &child)?;
+    gate.open(sources.as_ref())?;
+    let code = child.wait();
+    drop((connection, tenant)); // until here their rules held
     group.report_out_of_memory()?;
     group.remove()?;
-    Ok(code)
+    code
 }
 
-/// In the new process: leave the host's files behind, become the command.
+/// In the new process: become root, leave the host's files behind, become the
+/// command.
 fn child(
     options: &Options,
-    gate: &pid::Gate,
+    network: &Network,
+    mounts: &mount::MountOptions,
+    gate: &user::Gate,
     parent: pid::Parent,
 ) -> Result<Infallible> {
+    let Options { rootfs, .. } = options;
     let environment = options.environment.environment(Path::new("/root"));
-    let Options { rootfs, mounts, .. } = options;
 
-    pid::die_with(parent)?; // before it waits, perhaps for the dead
-    gate.wait()?; // from here on, all that it takes is counted
+    // Outside: in its group, ids mapped, the cable plugged in, files handed.
+    let handed = gate.wait(&parent)?;
+    user::become_root()?; // or nothing below would belong to anybody
+    pid::die_with(parent)?; // the change of user would undo it
+    network.bring_up()?; // it takes that root
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
     cgroups::unshare()?; // in its group, which becomes the top of what it sees
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
-    let sources = mount::Sources::open(rootfs, mounts)?; // by the host's paths
+    let sources = user::received(handed, rootfs, mounts)?;
     mount::enter(sources, mounts)?;
-    cgroups::mount_and_make_devices(&options.group)?; // in the new /sys, /dev
+    cgroups::mount_groups(&options.group)?; // in the /sys that is new
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

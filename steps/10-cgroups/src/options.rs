@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mount::MountOptions;
 use process::Result;
 
 use crate::devices::{Allowed, parse_device};
@@ -56,7 +57,7 @@ pub struct GroupOptions {
     #[arg(long, value_name = "DEVICE:N", value_parser = parse_rate)]
     device_write_iops: Vec<(PathBuf, i64)>,
     /// A device of the host that may be used, and what may be done with it:
-    /// read, write, mknod
+    /// read, write, mknod. The node is the host's, and keeps its owner and mode
     #[arg(long = "device", value_name = "HOST[:INSIDE][:rwm]",
           value_parser = parse_device)]
     pub(crate) devices: Vec<Allowed>,
@@ -66,6 +67,10 @@ pub struct GroupOptions {
     /// The priority of its packets on an interface (version 1)
     #[arg(long, value_name = "INTERFACE:N", value_parser = parse_priority)]
     net_priority: Vec<(String, i64)>,
+    /// Bytes a second that it may send, and as many that it may receive, such
+    /// as `1m`
+    #[arg(long, value_name = "BYTES", value_parser = parse_net_rate)]
+    pub(crate) net_rate: Option<u64>,
     /// The group to make the container's group in, as a path in each
     /// hierarchy; otherwise it is the caller's, or systemd is asked for one
     #[arg(long, value_name = "PATH")]
@@ -112,6 +117,13 @@ fn parse_rate(text: &str) -> Parsed<(PathBuf, i64)> {
     Ok((device.into(), parse_size(rate)?))
 }
 
+fn parse_net_rate(text: &str) -> Parsed<u64> {
+    match parse_size(text)?.try_into() {
+        Ok(rate) if rate >= 1000 => Ok(rate),
+        _ => Err("from 1000 bytes a second on".into()),
+    }
+}
+
 /// `10:1`, in hexadecimal digits as tc(8) has them.
 fn parse_class(text: &str) -> Parsed<u32> {
     let number = |text| u32::from(u16::from_str_radix(text, 16).unwrap_or(0));
@@ -130,6 +142,15 @@ fn parse_priority(text: &str) -> Parsed<(String, i64)> {
 }
 
 impl GroupOptions {
+    /// What is mounted in the container besides: the nodes of devices, since
+    /// nobody in a user namespace can make one.
+    pub fn mounts(&self, mounts: MountOptions) -> MountOptions {
+        let add = |mounts: MountOptions, device: &Allowed| {
+            mounts.with_file(&device.host, &device.inside)
+        };
+        self.devices.iter().fold(mounts, add)
+    }
+
     /// In the order in which they must be set: version 1 knows memory before
     /// memory and swap.
     pub(crate) fn limits(&self) -> Result<Vec<Limit>> {

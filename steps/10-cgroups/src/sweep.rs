@@ -16,8 +16,15 @@ use crate::kill::{children, remove};
 
 /// Removes what is left directly below `parent`.
 pub(crate) fn sweep(parent: &Path) -> Result<()> {
-    let mut groups = children(parent).into_iter().filter(|p| is_ours(p));
-    groups.try_for_each(|group| remove_leftover(&group))
+    let groups = children(parent).into_iter().filter(|p| is_ours(p));
+    for group in groups {
+        match remove_leftover(&group) {
+            // It is another user's, who will remove it.
+            Err(error) if error.errno() == Some(Errno::EACCES) => {}
+            result => result?,
+        }
+    }
+    Ok(())
 }
 
 /// Removes a group, unless it is in use.
@@ -43,9 +50,21 @@ pub fn leftovers() -> Result<Vec<PathBuf>> {
 pub fn all_groups() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for hierarchy in hierarchies()? {
-        search(&hierarchy.top, &mut found);
+        found.extend(groups_in(&hierarchy.top));
     }
     Ok(found)
+}
+
+/// Those below this directory.
+pub(crate) fn groups_in(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    search(top, &mut found);
+    found
+}
+
+/// Whether a tool holds it.
+pub(crate) fn is_in_use(group: &Path) -> Result<bool> {
+    Ok(group.exists() && try_lock(group)?.is_none())
 }
 
 fn search(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -15,6 +15,7 @@ use process::{Call, Error, Result};
 use crate::outcome::{Finding, Outcome};
 use crate::paths::read_from;
 use crate::spec::{Spec, from_hex, to_hex};
+use crate::volume;
 
 /// MAX_HANDLE_SZ of name_to_handle_at(2).
 const MAX_LENGTH: usize = 128;
@@ -49,10 +50,12 @@ fn open_on_device(
     device: u64,
     canary: &Spec,
 ) -> Result<Option<(PathBuf, File)>> {
-    // The files of `/etc` are what runtimes mount from the host.
+    // The files of `/etc` are what runtimes mount from the host, as volumes
+    // are. `/` may be a layer above the host's files.
     let names = ["/", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
     let inside = canary.get::<PathBuf>("inside")?;
-    for name in names.map(PathBuf::from).into_iter().chain([inside]) {
+    let places = [inside.join(volume::NAME), inside];
+    for name in names.map(PathBuf::from).into_iter().chain(places) {
         if let Ok(file) = File::open(&name)
             && file.metadata().is_ok_and(|found| found.dev() == device)
         {

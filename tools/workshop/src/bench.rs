@@ -11,7 +11,7 @@ mod peer;
 mod report;
 mod stopwatch;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod traffic;
 
 use std::ffi::OsString;

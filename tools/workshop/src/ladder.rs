@@ -69,12 +69,14 @@ pub const LADDER: &[Step] = &[
             "inherited-fd",
             "kept-group",
             "kernel-memory",
+            "leave-group",
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
             "proc-cwd",
             "proc-root",
+            "release-agent",
             "rename-host",
             "set-uid",
             "sniff-traffic",
@@ -156,9 +158,11 @@ pub const LADDER: &[Step] = &[
             "forged-source",
             "host-uid",
             "kept-group",
+            "leave-group",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
+            "release-agent",
             "sniff-traffic",
             "take-descriptor",
             "unmask",
@@ -188,21 +192,42 @@ pub const LADDER: &[Step] = &[
     },
     Step {
         name: "10-cgroups",
-        builds_on: Some("06-mount"),
+        builds_on: Some("09-vxlan"),
         takes_rootfs: true,
         isolates: &[
             ("ns-cgroup", "private"),
             ("cgroups", "private"),
             ("cgroup-limits", "limited"),
         ],
-        contains: &["mknod-disk"],
+        contains: &[
+            "cpu-hog",
+            "device-node",
+            "disk-hog",
+            "fork-bomb",
+            "memory-hog",
+        ],
+    },
+    Step {
+        name: "16-container",
+        builds_on: Some("10-cgroups"),
+        takes_rootfs: true,
+        isolates: &[("no-new-privs", "limited"), ("rlimits", "limited")],
+        contains: &["set-uid"],
     },
 ];
 
+/// The one step that does several things to a container, and is told which.
+const RUN: &[&str] = &["run", "--rm", "--interactive"];
+
 /// The share by which `10-cgroups` is judged: without being asked it limits
 /// nothing but devices.
-const LIMITS: &[&str] =
-    &["--memory", "256m", "--cpus", "0.5", "--pids-limit", "64"];
+const LIMITS: &[&str] = &[
+    "--memory=64m",
+    "--memory-swap=64m",
+    "--cpus=0.5",
+    "--cpuset-cpus=0",
+    "--pids-limit=64",
+];
 const NO_GROUP: &[&str] = &["--cgroups", "disabled"];
 
 impl Step {
@@ -262,6 +287,14 @@ impl Step {
         options
     }
 
+    /// And those that limit the disk of `attacks against`.
+    pub fn disk_limits_on(&self, host: &Host) -> &'static [&'static str] {
+        match self.has("10-cgroups") && host.ids() == Ids::All {
+            true => &["--device={disk}:/dev/d", "--device-read-bps={disk}:64k"],
+            false => &[],
+        }
+    }
+
     /// The option that makes the same container another tenant's.
     pub fn other_tenant(&self) -> Option<&'static str> {
         self.has("09-vxlan").then_some("--vni=2")
@@ -278,8 +311,12 @@ impl Step {
         rootfs: &Path,
         command: &[&str],
     ) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> =
-            options.iter().map(OsString::from).collect();
+        let (verb, before_rootfs) = match self.has("16-container") {
+            true => (RUN, Some("--rootfs")),
+            false => (&[][..], None),
+        };
+        let words = verb.iter().chain(options).chain(&before_rootfs);
+        let mut arguments: Vec<OsString> = words.map(OsString::from).collect();
         arguments.extend(self.takes_rootfs.then(|| rootfs.into()));
         arguments.extend(command.iter().map(|word| OsStr::new(word).into()));
         arguments

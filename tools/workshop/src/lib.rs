@@ -18,4 +18,5 @@ pub mod repository;
 pub mod setup;
 pub mod sources;
 pub mod test;
+pub mod top;
 pub mod vm;

@@ -1,0 +1,96 @@
+//! The process that the user has started, in front of the one that owns the
+//! container.
+//!
+//! They are two where the user may go before the container does: when it is
+//! started in the background, or has a terminal that can be left alone. Until
+//! then the one in front is only a shadow of the owner: it passes signals on,
+//! ends as the owner does, and takes it along if it is killed.
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, exit};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use process::{Call, Result};
+
+use crate::streams::{pipe, read_some};
+use crate::terminal::{Raw, null};
+
+/// The one in front, as the owner knows it.
+pub(crate) struct Front {
+    pid: Pid,
+    /// Of which it has the other end, as long as it lives.
+    pipe: OwnedFd,
+}
+
+/// Starts `owner` in a process of its own. Ends when it ends or when it lets
+/// go, and gives its exit code, or 0.
+pub(crate) fn start(
+    has_terminal: bool,
+    owner: impl FnOnce(Front) -> Result<u8>,
+) -> Result<u8> {
+    // Should the owner be killed while the terminal is as it has set it.
+    let _settings = has_terminal.then(Raw::remember);
+    let (told, tell) = pipe()?;
+    let told = Cell::new(Some(told));
+    let process = process::spawn(|pid| {
+        drop(told.take());
+        let code = owner(Front { pid, pipe: tell })?;
+        exit(code.into())
+    })?;
+    let Some(told) = told.take() else { return Ok(process::FAILED) };
+    set_nonblocking(&told)?;
+    process.wait_by(|process| {
+        if has_let_go(&told)? {
+            return Ok(Some(ExitStatus::from_raw(0)));
+        }
+        let status = process::look_after(process.pid())?;
+        let status = status.map(|(_, status)| status);
+        Ok(status.filter(|status| status.stopped_signal().is_none()))
+    })
+}
+
+fn has_let_go(told: &OwnedFd) -> Result<bool> {
+    Ok(read_some(told)?.is_some_and(|bytes| !bytes.is_empty()))
+}
+
+fn set_nonblocking(fd: &OwnedFd) -> Result<()> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map(drop)
+        .call("fcntl(F_SETFL, O_NONBLOCK)")
+}
+
+impl Front {
+    /// Whether it was killed.
+    pub(crate) fn is_gone(&self) -> bool {
+        let mut events = [PollFd::new(self.as_fd(), PollFlags::empty())];
+        // A pipe that nobody reads has an error: poll(2).
+        poll(&mut events, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+    }
+
+    /// Lets it go: it ends with 0. This process leaves the terminal, since
+    /// neither Ctrl-C nor its end are meant for it any more.
+    pub(crate) fn let_go(self) -> Result<()> {
+        setsid().call("setsid()")?;
+        let null = null()?;
+        dup2_stdin(&null).call("dup2(stdin)")?;
+        dup2_stdout(&null).call("dup2(stdout)")?;
+        dup2_stderr(&null).call("dup2(stderr)")?;
+        nix::unistd::write(&self.pipe, b"gone").call("write(front)")?;
+        match kill(self.pid, Signal::SIGCHLD) {
+            Err(Errno::ESRCH) => Ok(()), // It was killed just now.
+            result => result.call(format_args!("kill({}, SIGCHLD)", self.pid)),
+        }
+    }
+}
+
+impl AsFd for Front {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}

@@ -1,0 +1,71 @@
+//! What can be done to a container that is there: `kill`, `stop`, `wait`,
+//! `rm`, `pause`, `unpause`.
+
+use std::os::fd::AsFd;
+
+use process::{Error, Result};
+
+use crate::group::set_frozen;
+use crate::state::State;
+use crate::store::{Entry, Store};
+use crate::{life, signal};
+
+/// Sends a signal to its first process.
+pub fn kill(entry: &Entry, number: i32) -> Result<()> {
+    signal::send(entry.process()?.as_fd(), number)
+}
+
+/// Asks it to end, and makes it end if it hasn't after so many seconds.
+pub fn stop(entry: &Entry, seconds: u32) -> Result<()> {
+    let process = match entry.process() {
+        Ok(process) => process,
+        Err(_) if is_over(entry)? => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // Who stands still hears nothing.
+    if entry.state()? == State::Paused {
+        set_frozen(&entry.record.groups, false)?;
+    }
+    signal::send(process.as_fd(), libc::SIGTERM)?;
+    if entry.wait(Some(seconds.saturating_mul(1000)))?.is_none() {
+        signal::send(process.as_fd(), libc::SIGKILL)?;
+        entry.wait(None)?;
+    }
+    Ok(())
+}
+
+fn is_over(entry: &Entry) -> Result<bool> {
+    Ok(matches!(entry.state()?, State::Exited | State::Lost))
+}
+
+/// Forgets a container that has ended. With `force` it need not have.
+pub fn remove(store: &Store, entry: &Entry, force: bool) -> Result<()> {
+    let _lock = match entry.lock() {
+        Err(error) if life::is_gone(&error) => return Ok(()),
+        lock => lock?,
+    };
+    if entry.witness.look()?.owner.is_some() {
+        let name = &entry.record.name;
+        if !force && !is_over(entry)? {
+            return Err(Error::new(format_args!(
+                "the container {name} is running"
+            ))
+            .with_hint(format_args!("stop it first, or `rm -f {name}`")));
+        }
+        if let Ok(process) = entry.process() {
+            if entry.state()? == State::Paused {
+                set_frozen(&entry.record.groups, false)?;
+            }
+            signal::send(process.as_fd(), libc::SIGKILL)?;
+        }
+        entry.wait(None)?;
+    }
+    store.forget(&entry.path, &entry.record.name)
+}
+
+/// Has all its processes stand still, or go on.
+pub fn pause(entry: &Entry, is: bool) -> Result<()> {
+    let _lock = entry.lock()?;
+    entry.process()?;
+    set_frozen(&entry.record.groups, is)
+}

@@ -1,0 +1,109 @@
+//! In which state a container is, as the kernel tells it.
+
+use std::os::fd::OwnedFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use process::{Call, Error, Result};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::Serialize;
+
+use crate::group;
+use crate::life::{Event, boot, start_of};
+use crate::store::Entry;
+
+/// The names are docker's, but for the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its first process waits at the gate.
+    Created,
+    /// It was let go.
+    Running,
+    /// It stands still.
+    Paused,
+    /// It has ended in order, and its exit code is known.
+    Exited,
+    /// Nobody was there to see how it ended: its owner was killed, or the
+    /// machine.
+    Lost,
+}
+
+impl Entry {
+    /// The state at this moment.
+    pub fn state(&self) -> Result<State> {
+        let seen = self.witness.look()?;
+        let is_started =
+            seen.events.iter().any(|e| matches!(e, Event::Started { .. }));
+        Ok(match (seen.code(), seen.owner) {
+            (Some(_), _) => State::Exited,
+            (None, None) => State::Lost,
+            (None, Some(_)) if !is_started => State::Created,
+            (None, Some(_)) if group::is_frozen(&self.record.groups) => {
+                State::Paused
+            }
+            (None, Some(_)) => State::Running,
+        })
+    }
+
+    /// What may have become of a container that was lost.
+    pub(crate) fn why_lost(&self) -> Result<&'static str> {
+        Ok(match boot()? == self.record.boot {
+            true => "its owner was killed",
+            false => "the machine was restarted",
+        })
+    }
+
+    /// Its first process, by its pidfd. Fails, if it doesn't live.
+    pub fn process(&self) -> Result<OwnedFd> {
+        let gone = || {
+            let name = &self.record.name;
+            Error::new(format_args!("the container {name} is not running"))
+                .with_hint("`ps -a` says what became of it")
+        };
+        let process = open(self.record.pid)?.ok_or_else(gone)?;
+        // Whoever has the number now: is it still the same?
+        let is_it = start_of(self.record.pid)? == Some(self.record.start);
+        let is_owned = self.witness.look()?.owner.is_some();
+        match is_it && is_owned {
+            true => Ok(process),
+            false => Err(gone()),
+        }
+    }
+
+    /// Waits until nobody owns it any more: then its exit code is written
+    /// down, and all that was made for it is gone. Nothing, if it takes longer
+    /// than so many milliseconds.
+    pub fn wait(&self, timeout: Option<u32>) -> Result<Option<u8>> {
+        let seen = self.witness.look()?;
+        if let Some(owner) = seen.owner.map(open).transpose()?.flatten() {
+            let mut events = [PollFd::new(
+                std::os::fd::AsFd::as_fd(&owner),
+                PollFlags::POLLIN,
+            )];
+            let timeout = match timeout {
+                None => PollTimeout::NONE,
+                Some(millis) => {
+                    PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+                }
+            };
+            if poll(&mut events, timeout).call("poll(owner)")? == 0 {
+                return Ok(None);
+            }
+        }
+        let seen = self.witness.look()?;
+        // What happened to a container that was lost was a SIGKILL.
+        Ok(Some(seen.code().unwrap_or(128 + libc::SIGKILL as u8)))
+    }
+}
+
+/// Nothing, if there is no such process.
+fn open(pid: i32) -> Result<Option<OwnedFd>> {
+    let Some(number) = Pid::from_raw(pid) else { return Ok(None) };
+    match pidfd_open(number, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => Ok(None),
+        fd => fd
+            .map_err(std::io::Error::from)
+            .call(format_args!("pidfd_open({pid})"))
+            .map(Some),
+    }
+}
