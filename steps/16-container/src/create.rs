@@ -78,6 +78,7 @@ pub(crate) fn create(
     let connection = network.connect(&options.net, &child, name)?;
     let make = |vxlan| vxlan::Connection::make(vxlan, child.pidfd());
     let tenant = options.vxlan.as_ref().map(make).transpose()?;
+    cgroups::shape(&options.group, &network, child.pidfd())?; // both cables
     timing.note("network");
     let (rootfs, mounts) = (&options.rootfs, &plan.mounts);
     let sources = user::sources(rootfs, mounts, &options.ids, ids, &child)?;
