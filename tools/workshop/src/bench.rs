@@ -10,6 +10,7 @@ mod machine;
 mod network;
 mod peer;
 mod report;
+mod shares;
 mod start;
 mod stopwatch;
 mod summary;
@@ -47,6 +48,9 @@ pub struct Options {
     /// goes through
     #[arg(long, conflicts_with = "step")]
     network: bool,
+    /// Measure what limits cost that are not hit
+    #[arg(long, conflicts_with_all = ["step", "network"])]
+    shares: bool,
     /// Write the tables of the networks to where the book has them from
     #[arg(long, requires = "network")]
     record: bool,
@@ -59,6 +63,9 @@ pub struct Options {
     /// What this command calls itself with, to be one end of a connection
     #[arg(long, hide = true, value_name = "WORDS")]
     traffic: Option<String>,
+    /// The same, to do some work
+    #[arg(long, hide = true, value_name = "KIND")]
+    work: Option<String>,
     /// What this command calls itself with on the pretend host: commands,
     /// with a `;` between them
     #[arg(last = true, hide = true)]
@@ -81,6 +88,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !options.commands.is_empty() {
         return stopwatch::run(&options.commands, options.runs);
     }
+    if let Some(kind) = &options.work {
+        return shares::work(kind);
+    }
     if let Some(words) = &options.traffic {
         return traffic::run(words);
     }
@@ -89,6 +99,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.network {
         network::run(&programs(options)?, options.runs, options.record)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.shares {
+        shares::run(&programs(options)?, options.runs)?;
         return Ok(ExitCode::SUCCESS);
     }
     if options.step.as_deref() == Some("start") {

@@ -294,7 +294,7 @@ impl Place {
 }
 
 /// Gives a container a program, as the command that it runs.
-fn put_into(step: &mut Command, program: &Path) {
+pub(super) fn put_into(step: &mut Command, program: &Path) {
     let inside = "/dev/workshop";
     let volume = format!("{}:{inside}:ro", program.display());
     step.args(["-v", &volume]);
