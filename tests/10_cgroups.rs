@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)] // A test says what it expects.
 
+#[path = "10_cgroups/birth.rs"]
+mod birth;
 #[path = "10_cgroups/delegation.rs"]
 mod delegation;
 #[path = "10_cgroups/disk.rs"]
@@ -78,6 +80,29 @@ fn cpu_time_is_cut_off() {
         throttled > 5 && throttled * 2 > number(&stat, "nr_periods")
     });
     running.kill();
+}
+
+/// The same work takes as much CPU time as without a limit, and a multiple of
+/// the time on the clock.
+#[test]
+fn a_fixed_amount_of_work_takes_as_long_as_the_limit_says() {
+    let host = host_with_groups!();
+    let took = |options: &[&str]| {
+        let work = "i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done";
+        let output = run(&host, options, &format!("time -p sh -c '{work}'"));
+        let said = text(&output.stderr);
+        let seconds = |key: &str| -> f64 {
+            let mut lines = said.lines().filter_map(|l| l.strip_prefix(key));
+            lines.next().expect(key).trim().parse().expect("seconds")
+        };
+        (seconds("real"), seconds("user") + seconds("sys"))
+    };
+    let (_, free) = took(&[]);
+    let (clock, cpu) = took(&["--cpus", "0.1"]);
+    // A tenth of the machine: no faster, and a busy one is slower. The first
+    // and the last period may have been short.
+    assert!(clock > 0.7 * cpu / 0.1, "{clock} s, of which {cpu} s CPU");
+    assert!(clock > 3.0 * free, "{clock} s, and {free} s without a limit");
 }
 
 #[test]
@@ -248,8 +273,24 @@ fn a_bad_limit_is_named() {
         (["--device-read-bps", "/dev/nope:1m"], "ENOENT"),
         (["--device-read-bps", "/dev/null:1m"], "is no block device"),
         (["--cgroup-parent", "/nope"], "ENOENT"),
+        (["--memory=64m", "--memory-swap=32m"], "memory alone may be"),
     ] {
         refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+}
+
+/// What is in a tree that this machine has not is named, in both versions.
+#[test]
+fn a_missing_controller_is_named() {
+    let host = host_with_groups!();
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let class = ["--net-class", "10:1"];
+    match trees.iter().any(|tree| tree.has("net_cls")) {
+        true => assert!(run(&host, &class, "true").status.success()),
+        false => {
+            let message = "no file at all in version 2, net_cls.classid";
+            refuses(tool(&host, &class, &["true"]), 125, message);
+        }
     }
 }
 

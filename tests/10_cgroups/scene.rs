@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use cgroups::{INSIDE, Version};
 use support::{InTime, program, rootfs, status_of};
-use workshop::host::{Host, Ids, first_descendant, only_child};
+use workshop::host::{Host, Ids, only_child};
 
 pub(crate) const NAME: &str = "10-cgroups";
 
@@ -80,7 +80,9 @@ impl Running {
         let stdout = tool.stdout.as_mut().expect("its output");
         BufReader::new(stdout).read_line(&mut line).expect("text");
         assert_eq!(line, "ready\n");
-        let pid = first_descendant(tool.id());
+        // Not a descendant of it, which may be on its way to its end.
+        let pid = only_child(tool.id()).and_then(only_child);
+        let pid = pid.expect("the first process of the container");
         Self { tool, pid }
     }
 

@@ -7,7 +7,7 @@ use process::{Call, Error, Result};
 
 use crate::freezer::{can_freeze, freeze, is_frozen, thaw};
 use crate::group::INSIDE;
-use crate::hierarchy::{Hierarchy, hierarchies};
+use crate::hierarchy::{Hierarchy, Version, hierarchies};
 use crate::sweep::{groups_in, is_in_use};
 
 /// The group of a container, in each tree that has it.
@@ -78,9 +78,14 @@ impl Running {
         self.freezer().and_then(is_frozen)
     }
 
+    /// That of version 2, if there is one: who is frozen by version 1 can't
+    /// even be killed.
     fn freezer(&self) -> Result<&Path> {
-        let paths = self.places.iter().map(|(_, path)| path.as_path());
-        paths.into_iter().find(|path| can_freeze(path)).ok_or_else(|| {
+        let v2 = |place: &&(Hierarchy, PathBuf)| place.0.version == Version::V2;
+        let (first, others): (Vec<_>, Vec<_>) =
+            self.places.iter().partition(v2);
+        let mut paths = first.iter().chain(&others).map(|(_, path)| &**path);
+        paths.find(|path| can_freeze(path)).ok_or_else(|| {
             Error::new("no group here can be frozen").with_hint(
                 "it takes version 2 from Linux 5.2 on, or the tree of the \
                  controller `freezer`",

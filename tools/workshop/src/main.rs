@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{
     bench, book, clean, demo, doctor, frame, hosts, matrix, planted, setup,
-    test, top, vm,
+    soak, test, top, vm,
 };
 
 /// The container workshop: build a container, a system call at a time.
@@ -25,6 +25,7 @@ enum Command {
     Test(test::Options),
     Planted(planted::Options),
     Bench(bench::Options),
+    Soak(soak::Options),
     Hosts(hosts::Options),
     Frame(frame::Options),
     Top(top::Options),
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Soak(options) => soak::run(options),
         Command::Hosts(options) => hosts::run(options),
         Command::Frame(options) => frame::run(options),
         Command::Top(options) => top::run(options),

@@ -58,9 +58,8 @@ fn take(port: u16) -> Result<(), Box<dyn Error>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut buffer = vec![0; 1 << 16];
     // From the first bytes on: they come at once, from a full bucket.
-    let mut sum = 0;
-    let _burst = stream.read(&mut buffer)?;
-    let start = Instant::now();
+    stream.read_exact(&mut buffer[..1])?;
+    let (start, mut sum) = (Instant::now(), 0);
     loop {
         match stream.read(&mut buffer)? {
             0 => break,
