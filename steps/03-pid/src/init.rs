@@ -44,6 +44,7 @@ pub fn run(
 /// otherwise gets none that it has no handler for (pid_namespaces(7)).
 fn init(command: impl FnOnce() -> Result<Infallible>) -> Result<Infallible> {
     close_files()?;
+    forget_environment();
     let code = process::spawn(|_| command())?.wait_by(reap_all)?;
     // The kernel kills whoever is left in this pid namespace.
     exit(code.into())
@@ -57,6 +58,27 @@ fn close_files() -> Result<()> {
     // one of the files never comes to use or close it: `init` does not return.
     let result = unsafe { libc::close_range(3, u32::MAX, 0) };
     Errno::result(result).map(drop).call("close_range(3, max, 0)")
+}
+
+/// Overwrites the caller's variables, keys and passwords among them. execve(2)
+/// would leave them behind, but an init executes nothing: root inside would
+/// read them in `/proc/1/environ`.
+fn forget_environment() {
+    unsafe extern "C" {
+        /// environ(7).
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: this process has one thread, and has set no variable since it
+    // was started: the list ends with a null, and each of its entries is a
+    // string, on the stack, that nobody else refers to. Then it is empty.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            (*entry).write_bytes(0, libc::strlen(*entry));
+            entry = entry.add(1);
+        }
+        libc::clearenv();
+    }
 }
 
 /// Reaps every child that has ended, the command and all orphans; gives the
