@@ -124,3 +124,23 @@ fn its_own_program_can_be_written_by_nobody_inside() {
     assert!(!shown.contains("written"), "{shown}");
     assert_eq!(scene.on_host("sha256sum /mnt/other"), before);
 }
+
+/// Who enters has files of the host open, and is one: `/proc/PID/exe`.
+#[test]
+fn who_enters_is_not_grabbed_before_it_is_the_program() {
+    let scene = scene!();
+    // No word of it starts a process, so that it is fast enough to be there in
+    // between. What is open stays what it was.
+    let grab = "
+        n=2; while :; do
+            if { [ /proc/self/fd/3 -ef /bin/busybox ] || echo grabbed
+            } 3</proc/$n/exe || [ -e /proc/$((n+1)) ]; then n=$((n+1)); fi
+            [ $n -lt 40 ] || echo tried
+        done 2>/dev/null";
+    let script = format!(
+        "$RUN -d --name c sh -c '{grab}' 2>/dev/null
+        until $C logs c | grep -q tried; do $C exec c true; done
+        $C logs c | sort -u"
+    );
+    assert_eq!(text(&user_shell(&scene, &script).in_time()), "tried\n");
+}

@@ -78,6 +78,7 @@ impl Scene {
             rootfs.display()
         );
         command.env("C", tool).env("R", rootfs).env("RUN", run);
+        command.env("ATTACKS", program("attacks"));
     }
 
     /// What every container here is given.
