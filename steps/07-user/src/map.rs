@@ -1,9 +1,10 @@
 //! Which number inside is which number outside.
 
 use std::fmt::{self, Display};
+use std::fs::read_to_string;
 use std::str::FromStr;
 
-use process::{Error, Result};
+use process::{Call, Error, Result};
 
 /// As many lines may a map have: user_namespaces(7), from Linux 4.15 on.
 const MAX_LINES: usize = 340;
@@ -92,6 +93,20 @@ impl Map {
             ))
             .with_hint("without it there is no root inside: add 0:…:1")),
         }
+    }
+
+    /// That of a process, of which `file` is `uid_map` or `gid_map`.
+    pub fn of(process: i32, file: &str) -> Result<Self> {
+        let path = format!("/proc/{process}/{file}");
+        let text =
+            read_to_string(&path).call(format_args!("read({path:?})"))?;
+        let lines = text.lines().map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.join(":").parse().map_err(|why: String| {
+                Error::new(format_args!("{path:?} says {line:?}: {why}"))
+            })
+        });
+        Self::new(file, lines.collect::<Result<_>>()?)
     }
 
     /// Its ranges.

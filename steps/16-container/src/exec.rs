@@ -13,6 +13,7 @@ use std::io::Write;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
+use nix::unistd::{Gid, Uid};
 use process::{Call, Environment, Error, Hint, Result};
 
 use crate::attend::Owner;
@@ -68,6 +69,7 @@ fn own(
     let doors = doors?;
     let limits = confine::limits_of(record.pid)?;
     let (inside, mut streams) = options.streams.make(false)?;
+    inside.give_to(root_of(record.pid)?)?;
 
     jail::close_inherited_files()?; // while /proc is the host's
     prctl::set_dumpable(false).call("prctl(PR_SET_DUMPABLE, 0)")?;
@@ -85,6 +87,15 @@ fn own(
     drop((inside, doors));
     streams.take_made()?;
     Owner::new(&child, streams, None, front, true)?.wait()
+}
+
+/// Who is root in there, as we know him.
+fn root_of(pid: i32) -> Result<(Uid, Gid)> {
+    let outside = |file| -> Result<u32> {
+        Ok(user::Map::of(pid, file)?.outside_of(0).unwrap_or(u32::MAX))
+    };
+    let (user, group) = (outside("uid_map")?, outside("gid_map")?);
+    Ok((Uid::from_raw(user), Gid::from_raw(group)))
 }
 
 /// Those that the container has for itself.

@@ -78,18 +78,8 @@ fn become_copy_of(mut program: File) -> Result<()> {
 
 /// The same for a container that is there: its users are those of its process.
 pub(crate) fn protect_from(pid: i32) -> Result<()> {
-    let path = format!("/proc/{pid}/uid_map");
-    let map = fs::read_to_string(&path).call(format_args!("read({path:?})"))?;
-    let has = |line: &str, uid: u32| {
-        let mut fields = line.split_whitespace().skip(1).map(str::parse);
-        match (fields.next(), fields.next()) {
-            (Some(Ok(first)), Some(Ok(count))) => {
-                uid.checked_sub(first).is_some_and(|n: u32| n < count)
-            }
-            _ => true, // Not understood, so not safe.
-        }
-    };
-    protect(|uid| map.lines().any(|line| has(line, uid)))
+    let users = user::Map::of(pid, "uid_map")?;
+    protect(|uid| users.has_outside(uid))
 }
 
 /// What comes from the kernel has no NUL in it.
