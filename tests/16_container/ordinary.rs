@@ -112,7 +112,7 @@ fn its_own_program_can_be_written_by_nobody_inside() {
             esac
         done; done 2>/dev/null";
     let script = format!(
-        "$RUN -d --name c sh -c '{grab}' >/dev/null 2>&1
+        "$RUN -d --name c sh -c '{grab}' 2>/dev/null
         until $C logs c | grep -q ready; do :; done
         until $C logs c | grep -q grabbed; do
             /mnt/other exec c /proc/self/exe stats >/dev/null 2>&1 || true
