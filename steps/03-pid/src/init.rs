@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, exit};
+use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -68,16 +69,16 @@ fn forget_environment() {
         /// environ(7).
         static environ: *const *mut libc::c_char;
     }
-    // SAFETY: this process has one thread, and has set no variable since it
-    // was started: the list ends with a null, and each of its entries is a
-    // string, on the stack, that nobody else refers to. Then it is empty.
-    unsafe {
-        let mut entry = environ;
-        while !entry.is_null() && !(*entry).is_null() {
-            (*entry).write_bytes(0, libc::strlen(*entry));
-            entry = entry.add(1);
-        }
-        libc::clearenv();
+    // SAFETY: this process has one thread, and nobody changes the list.
+    let mut entry = unsafe { environ };
+    // SAFETY: the list ends with a null, before which this loop does.
+    while let Some(variable) = NonNull::new(unsafe { *entry }) {
+        // SAFETY: each is a string, of the stack, ...
+        let length = unsafe { libc::strlen(variable.as_ptr()) };
+        // SAFETY: ... to which nobody has a reference: std gives out copies.
+        unsafe { variable.write_bytes(0, length) };
+        // SAFETY: it was not the last, which is null.
+        entry = unsafe { entry.add(1) };
     }
 }
 
