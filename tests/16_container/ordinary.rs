@@ -146,3 +146,22 @@ fn who_enters_is_not_grabbed_before_it_is_the_program() {
     eventually("all were seen", || run("$C logs c").contains("tried"));
     assert_eq!(run("$C logs c"), "tried\n");
 }
+
+/// Its memory is the user's own in there, so it can be read: `/proc/1/environ`.
+#[test]
+fn no_variable_of_the_caller_is_found_inside() {
+    let scene = scene!();
+    let look = "cat /proc/[0-9]*/environ; env";
+    for tool in [
+        format!("$RUN --rm sh -c '{look}'"),
+        format!("$RUN --rm --init sh -c '{look}'"),
+        format!("$RUN -d --init --name c sleep 1000; $C exec c sh -c '{look}'"),
+    ] {
+        let script = format!("export SECRET=canary; {tool}");
+        let shown = text(&user_shell(&scene, &script).in_time());
+        assert!(
+            shown.contains("PATH=") && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
+}
