@@ -12,7 +12,7 @@ mod switches;
 mod traces;
 
 use scene::{HERE, OUTSIDE, Running, Scene};
-use support::{Sandbox, different, isolates, refuses, same, still_shares};
+use support::{different, isolates, refuses, same, still_shares};
 use workshop::host::Ids;
 
 // --- What is isolated -------------------------------------------------------
@@ -28,16 +28,8 @@ fn the_network_is_its_own() {
 #[test]
 fn it_has_loopback_and_one_end_of_a_cable() {
     isolates("08-net", |sandbox| {
-        same(interfaces(sandbox), vec!["eth0".into(), "lo".into()])
+        same(sandbox.interfaces(), vec!["eth0".into(), "lo".into()])
     });
-}
-
-fn interfaces(sandbox: &Sandbox) -> Vec<String> {
-    let table = sandbox.proc("net/dev");
-    let names = table.lines().filter_map(|line| line.split_once(':'));
-    let mut names: Vec<_> = names.map(|(n, _)| n.trim().into()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -242,6 +234,12 @@ fn addresses_are_those_of_the_subnet_until_there_are_none() {
     );
     assert_ne!(scene.ask(HERE, "tcp", "10.9.9.6 80"), "");
     assert_ne!(scene.ask(HERE, "tcp", "fd09::6 80"), "");
+}
+
+#[test]
+fn no_other_program_is_on_the_way() {
+    let scene = Scene::start();
+    scene.on_host("PATH=/nowhere exec $STEP -p 8080:80 $ROOTFS /bin/true");
 }
 
 #[test]

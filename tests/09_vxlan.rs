@@ -8,23 +8,15 @@ mod scene;
 mod traces;
 
 use scene::{PEERS, PEERS6, Scene};
-use support::{Sandbox, eventually, isolates, refuses, same};
+use support::{eventually, isolates, refuses, same};
 
 // --- What is isolated -------------------------------------------------------
 
 #[test]
 fn the_hosts_bridge_is_out_of_reach() {
     isolates("09-vxlan", |sandbox| {
-        same(interfaces(sandbox), vec!["lo".into(), "overlay0".into()])
+        same(sandbox.interfaces(), vec!["lo".into(), "overlay0".into()])
     });
-}
-
-fn interfaces(sandbox: &Sandbox) -> Vec<String> {
-    let table = sandbox.proc("net/dev");
-    let names = table.lines().filter_map(|line| line.split_once(':'));
-    let mut names: Vec<_> = names.map(|(n, _)| n.trim().into()).collect();
-    names.sort();
-    names
 }
 
 #[test]

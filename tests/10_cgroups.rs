@@ -2,113 +2,30 @@
 
 #![allow(clippy::expect_used)] // A test says what it expects.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+#[path = "10_cgroups/birth.rs"]
+mod birth;
+#[path = "10_cgroups/delegation.rs"]
+mod delegation;
+#[path = "10_cgroups/disk.rs"]
+mod disk;
+#[path = "10_cgroups/end.rs"]
+mod end;
+#[path = "10_cgroups/freezer.rs"]
+mod freezer;
+#[path = "10_cgroups/network.rs"]
+mod network;
+#[path = "10_cgroups/scene.rs"]
+mod scene;
 
-use cgroups::{INSIDE, Version};
+use std::fs;
+
+use cgroups::Version;
+use scene::{NAME, Running, host_with_groups, number, run, text};
+use scene::{tool, version_of};
 use support::still_shares;
 use support::{InTime, Sandbox, Verdict, different, eventually, isolates};
-use support::{program, refuses, rootfs, same, status_of};
-use workshop::host::{Host, Ids, first_descendant, only_child};
-
-const NAME: &str = "10-cgroups";
-
-/// A host on which groups can be made, or nothing: in a user namespace they
-/// belong to somebody else.
-fn host() -> Option<Host> {
-    let host = Host::start().expect("a pretend host");
-    (host.ids() == Ids::All).then_some(host)
-}
-
-macro_rules! host_with_groups {
-    () => {
-        match host() {
-            Some(host) => host,
-            None => support::skip!("groups must be delegated", "sudo"),
-        }
-    };
-}
-
-/// The step with these options and no others.
-fn tool(host: &Host, options: &[&str], command: &[&str]) -> Command {
-    let mut tool = host.command(program(NAME));
-    tool.args(options).arg(rootfs()).args(command);
-    tool
-}
-
-fn run(host: &Host, options: &[&str], script: &str) -> Output {
-    tool(host, options, &["sh", "-c", script]).in_time()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A container that runs, and where its group is.
-struct Running {
-    tool: std::process::Child,
-    pid: u32,
-}
-
-impl Running {
-    fn start(host: &Host, options: &[&str], script: &str) -> Self {
-        let script = format!("echo ready\n{script}\nread -r end");
-        let mut tool = tool(host, options, &["sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut line = String::new();
-        let stdout = tool.stdout.as_mut().expect("its output");
-        let mut reader = std::io::BufReader::new(stdout);
-        std::io::BufRead::read_line(&mut reader, &mut line).expect("text");
-        assert_eq!(line, "ready\n");
-        let pid = first_descendant(tool.id());
-        Self { tool, pid }
-    }
-
-    /// The lower directory of its group in the tree with this controller.
-    fn inside(&self, v1: &str, v2: &str) -> (Version, PathBuf) {
-        let groups = fs::read_to_string(format!("/proc/{}/cgroup", self.pid));
-        let groups = groups.expect("its groups");
-        let trees = cgroups::hierarchies().expect("hierarchies");
-        let tree = trees.iter().find(|tree| match tree.version {
-            Version::V1 => tree.has(v1),
-            Version::V2 => tree.has(v2),
-        });
-        let tree = tree.expect("a tree with the controller");
-        let names = match tree.version {
-            Version::V1 => tree.controllers.join(","),
-            Version::V2 => String::new(),
-        };
-        let path = groups.lines().find_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.strip_prefix(&format!("{names}:"))
-        });
-        let path = path.expect("its group").trim_start_matches('/');
-        (tree.version, tree.top.join(path))
-    }
-
-    /// A number in a file of the upper directory.
-    fn limit_file(&self, v1: &str, v2: &str, file: &str) -> String {
-        let (_, inside) = self.inside(v1, v2);
-        let above = inside.parent().expect("a group above");
-        fs::read_to_string(above.join(file)).expect(file)
-    }
-
-    fn end(mut self) {
-        drop(self.tool.stdin.take());
-        status_of(&mut self.tool);
-    }
-}
-
-/// Behind `key` in lines of `key number`.
-fn number(text: &str, key: &str) -> u64 {
-    let mut lines = text.lines();
-    let value = lines.find_map(|l| l.strip_prefix(key)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {key} in {text}"))
-}
+use support::{program, refuses, rootfs, same};
+use workshop::host::Host;
 
 // --- What is isolated -------------------------------------------------------
 
@@ -155,21 +72,37 @@ fn the_host_s_system_calls_may_still_be_made() {
 fn cpu_time_is_cut_off() {
     let host = host_with_groups!();
     let spin = "while :; do :; done";
-    let running = Running::start(&host, &["--cpus", "0.2"], spin);
+    // So little that it is throttled even where others want the CPU too.
+    let running = Running::start(&host, &["--cpus", "0.05"], spin);
     eventually("it is throttled in most periods", || {
         let stat = running.limit_file("cpu", "cpu", "cpu.stat");
         let throttled = number(&stat, "nr_throttled");
         throttled > 5 && throttled * 2 > number(&stat, "nr_periods")
     });
-    end_by_kill(running);
+    running.kill();
 }
 
-/// The command reads no input.
-fn end_by_kill(mut running: Running) {
-    let tool = only_child(running.tool.id()).expect("the step") as i32;
-    // SAFETY: kill(2) touches no memory; nsenter has not waited for its child.
-    assert_eq!(unsafe { libc::kill(tool, libc::SIGKILL) }, 0);
-    status_of(&mut running.tool);
+/// The same work takes as much CPU time as without a limit, and a multiple of
+/// the time on the clock.
+#[test]
+fn a_fixed_amount_of_work_takes_as_long_as_the_limit_says() {
+    let host = host_with_groups!();
+    let took = |options: &[&str]| {
+        let work = "i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done";
+        let output = run(&host, options, &format!("time -p sh -c '{work}'"));
+        let said = text(&output.stderr);
+        let seconds = |key: &str| -> f64 {
+            let mut lines = said.lines().filter_map(|l| l.strip_prefix(key));
+            lines.next().expect(key).trim().parse().expect("seconds")
+        };
+        (seconds("real"), seconds("user") + seconds("sys"))
+    };
+    let (_, free) = took(&[]);
+    let (clock, cpu) = took(&["--cpus", "0.1"]);
+    // A tenth of the machine: no faster, and a busy one is slower. The first
+    // and the last period may have been short.
+    assert!(clock > 0.7 * cpu / 0.1, "{clock} s, of which {cpu} s CPU");
+    assert!(clock > 3.0 * free, "{clock} s, and {free} s without a limit");
 }
 
 #[test]
@@ -191,6 +124,46 @@ fn the_largest_process_is_killed_and_the_others_go_on() {
     let output = run(&host, &["--memory", "32m"], script);
     assert_eq!(text(&output.stdout), "137\n", "{output:?}");
     assert!(output.status.success());
+}
+
+#[test]
+fn all_of_it_is_killed_if_that_is_asked_for() {
+    let host = host_with_groups!();
+    let options = ["--memory", "32m", "--oom-group"];
+    if version_of("memory", "memory") == Version::V1 {
+        let message = "--oom-group: no group here can be limited so";
+        return refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+    let output = run(&host, &options, "sleep 1000 & tail /dev/zero; echo $?");
+    assert_eq!(output.status.code(), Some(137), "{output:?}");
+    assert_eq!(text(&output.stdout), "", "the shell has gone too");
+}
+
+#[test]
+fn above_the_high_mark_it_is_slowed_down_and_not_killed() {
+    let host = host_with_groups!();
+    let options = ["--memory-high", "16m"];
+    if version_of("memory", "memory") == Version::V1 {
+        let message = "memory.high of the controller memory in version 2";
+        return refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+    let options = [&options[..], &["--tmpfs", "/tmp"]].concat();
+    let fill = "head -c 24m /dev/zero >/tmp/fill";
+    let running = Running::start(&host, &options, fill);
+    let events = || running.limit_file("memory", "memory", "memory.events");
+    eventually("it is slowed down", || number(&events(), "high") > 0);
+    assert_eq!(number(&events(), "oom_kill"), 0);
+    running.kill();
+}
+
+#[test]
+fn pressure_is_counted_where_the_kernel_does() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let file = running.group().join("memory.pressure");
+    let pressure = running.found().usage().pressure;
+    assert_eq!(pressure.is_some(), file.exists());
+    running.end();
 }
 
 #[test]
@@ -248,111 +221,6 @@ fn a_device_can_be_added() {
     assert!(said.contains("can't create /dev/log: Operation not"), "{said}");
 }
 
-/// A disk of the test's own, for a shell: a file in memory, which gets a node.
-const DISK: &str = r#"
-    mount -n -t tmpfs disk /mnt
-    truncate -s 8m /mnt/disk
-    if ! [ -e /dev/loop-control ]; then
-        modprobe loop
-        mknod /dev/loop-control c 10 237
-    fi
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        n=$(losetup -f); n=${n#/dev/loop}
-        [ -e /dev/loop$n ] || mknod -m 666 /dev/loop$n b 7 $n
-        losetup /dev/loop$n /mnt/disk && break
-    done
-    trap "losetup -d /dev/loop$n" EXIT
-"#;
-
-#[test]
-fn a_disk_is_as_fast_as_it_may_be() {
-    let host = host_with_groups!();
-    let script = r#"
-        time_of() {
-            start=$(date +%s%N)
-            "$STEP" --device /dev/loop$n "$@" "$ROOTFS" \
-                dd if=/dev/zero of=/dev/loop$n bs=64k count=32 \
-                oflag=direct 2>/dev/null
-            echo $((($(date +%s%N) - start) / 1000000))
-        }
-        time_of
-        time_of --device-write-bps /dev/loop$n:1m
-        time_of --device-write-iops /dev/loop$n:16
-    "#;
-    let mut shell = host.command("sh");
-    shell.args(["-euc", &format!("{DISK}{script}")]);
-    shell.env("STEP", program(NAME)).env("ROOTFS", rootfs());
-    let output = shell.in_time();
-    let times = text(&output.stdout);
-    let times: Vec<u64> =
-        times.lines().map(|line| line.parse().expect("a time")).collect();
-    let [free, bytes, operations] = times[..] else {
-        panic!("{output:?}");
-    };
-    // 2 MB at 1 MB a second, and 32 operations at 16: two seconds each.
-    for limited in [bytes, operations] {
-        assert!(limited > 1_700 && limited > 3 * free, "{times:?}");
-    }
-}
-
-// --- The end ----------------------------------------------------------------
-
-/// The groups of the kit that this process of the test has seen being made.
-fn group_of(running: &Running) -> PathBuf {
-    let (_, inside) = running.inside("memory", "memory");
-    assert!(inside.ends_with(INSIDE), "{inside:?}");
-    inside.parent().expect("a group above").into()
-}
-
-#[test]
-fn its_group_goes_with_it() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    assert!(group.exists());
-    running.end();
-    assert!(!group.exists(), "{group:?} is still there");
-}
-
-#[test]
-fn what_a_killed_tool_has_left_the_next_one_removes() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    end_by_kill(running);
-    eventually("the group is gone", || {
-        assert!(run(&host, &[], "true").status.success());
-        !group.exists()
-    });
-}
-
-#[test]
-fn a_group_in_use_is_not_swept_away() {
-    let host = host_with_groups!();
-    let running = Running::start(&host, &[], "");
-    let group = group_of(&running);
-    assert!(run(&host, &[], "true").status.success());
-    assert!(!cgroups::leftovers().expect("groups").contains(&group));
-    assert!(group.exists());
-    running.end();
-}
-
-#[test]
-fn the_host_stays_as_it_was() {
-    support::leaves_no_trace(NAME);
-}
-
-#[test]
-fn groups_below_are_removed_with_it() {
-    let host = host_with_groups!();
-    let script = "cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir -p a/b";
-    let running = Running::start(&host, &["--writable-cgroups"], script);
-    let (_, inside) = running.inside("pids", "pids");
-    eventually("the container makes groups", || inside.join("a/b").exists());
-    running.end();
-    assert!(!inside.exists());
-}
-
 // --- What it can't reach ----------------------------------------------------
 
 #[test]
@@ -405,8 +273,24 @@ fn a_bad_limit_is_named() {
         (["--device-read-bps", "/dev/nope:1m"], "ENOENT"),
         (["--device-read-bps", "/dev/null:1m"], "is no block device"),
         (["--cgroup-parent", "/nope"], "ENOENT"),
+        (["--memory=64m", "--memory-swap=32m"], "memory alone may be"),
     ] {
         refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+}
+
+/// What is in a tree that this machine has not is named, in both versions.
+#[test]
+fn a_missing_controller_is_named() {
+    let host = host_with_groups!();
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let class = ["--net-class", "10:1"];
+    match trees.iter().any(|tree| tree.has("net_cls")) {
+        true => assert!(run(&host, &class, "true").status.success()),
+        false => {
+            let message = "no file at all in version 2, net_cls.classid";
+            refuses(tool(&host, &class, &["true"]), 125, message);
+        }
     }
 }
 
@@ -417,13 +301,4 @@ fn without_a_group_there_are_no_limits() {
     assert!(tool(&host, &options, &["true"]).in_time().status.success());
     let options = [&options[..], &["--pids-limit", "5"]].concat();
     refuses(tool(&host, &options, &["true"]), 125, "--cgroups is disabled");
-}
-
-#[test]
-fn who_may_make_no_group_is_told_of_delegation() {
-    let host = Host::start().expect("a pretend host");
-    if host.ids() == Ids::All {
-        return; // The groups are root's own.
-    }
-    refuses(tool(&host, &[], &["true"]), 125, "EACCES");
 }

@@ -12,6 +12,8 @@ mod hostile;
 mod life;
 #[path = "16_container/logs.rs"]
 mod logs;
+#[path = "16_container/networked.rs"]
+mod networked;
 #[path = "16_container/ordinary.rs"]
 mod ordinary;
 #[path = "16_container/scene.rs"]

@@ -116,6 +116,9 @@ fn by_debians_kernel() {
     });
 }
 
+/// Ubuntu's kernel alone has this setting: that of Debian 13, which has the
+/// same AppArmor otherwise, asks the profile of a program, and no setting. So
+/// the kernel's part is played.
 #[test]
 fn by_ubuntus_apparmor() {
     let name = "apparmor_restrict_unprivileged_userns";

@@ -138,6 +138,14 @@ impl Running {
         Self { tool, pid }
     }
 
+    /// Waits for the end of a tool that was stopped: nsenter(1), which started
+    /// it, has stopped with it.
+    pub(crate) fn go_on(mut self) {
+        // SAFETY: kill(2) touches no memory; nobody has waited for it yet.
+        unsafe { libc::kill(self.tool.id() as i32, libc::SIGCONT) };
+        self.tool.wait().expect("a status");
+    }
+
     /// Ends the tool as nobody could prevent.
     pub(crate) fn kill(mut self) {
         let tool = workshop::host::only_child(self.tool.id());

@@ -1,5 +1,9 @@
 //! What is left when it has ended, however it ended.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
 use support::{End, a_hundred, program, rootfs};
 
 use super::scene::{PEERS, Scene};
@@ -30,7 +34,8 @@ fn after_failure_and_kill_nothing_is_left_either() {
     scene.unchanged(&before, "SIGKILL");
 }
 
-fn a_hundred_leave_nothing(end: End) {
+#[test]
+fn a_hundred_leave_nothing_however_they_end() {
     let scene = Scene::start();
     let before = scene.states();
     let words = [
@@ -39,23 +44,10 @@ fn a_hundred_leave_nothing(end: End) {
         "--network bridge -p $((8000 + i)):80 --hostname c$i",
         &rootfs().display().to_string(),
     ];
-    scene.shell(1, &a_hundred(&words.join(" "), end));
-    scene.unchanged(&before, &format!("{end:?}"));
-}
-
-#[test]
-fn a_hundred_that_succeed_leave_nothing() {
-    a_hundred_leave_nothing(End::Success);
-}
-
-#[test]
-fn a_hundred_that_fail_leave_nothing() {
-    a_hundred_leave_nothing(End::Failure);
-}
-
-#[test]
-fn a_hundred_that_are_killed_leave_nothing() {
-    a_hundred_leave_nothing(End::Killed);
+    for end in [End::Success, End::Failure, End::Killed] {
+        scene.shell(1, &a_hundred(&words.join(" "), end));
+        scene.unchanged(&before, &format!("{end:?}"));
+    }
 }
 
 /// How many start at once on one host.
@@ -65,21 +57,26 @@ const MANY: usize = 20;
 fn many_that_start_at_once_have_addresses_of_their_own() {
     let scene = Scene::start();
     let before = scene.states();
-    let show = "ip -o -4 address show dev overlay0; sleep 1";
+    // Each ends with its input, so none before all are there.
+    let show = "ip -o -4 address show dev overlay0; cat";
     let start = |_| {
         let mut tool = scene.tool(1, PEERS, &["sh", "-c", show]);
-        tool.stdout(std::process::Stdio::piped()).spawn().expect("it starts")
+        let tool = tool.stdin(Stdio::piped()).stdout(Stdio::piped());
+        tool.spawn().expect("it starts")
     };
-    let all: Vec<_> = (0..MANY).map(start).collect();
-    let mut seen: Vec<_> = all
-        .into_iter()
-        .map(|tool| tool.wait_with_output().expect("its output"))
-        .map(|output| super::scene::text(&output))
-        .map(|line| line.split_whitespace().nth(3).map(str::to_owned))
-        .collect();
-    seen.sort();
-    seen.dedup();
+    let mut all: Vec<_> = (0..MANY).map(start).collect();
+    let line = |tool: &mut Child| {
+        let mut line = String::new();
+        let stdout = tool.stdout.as_mut().expect("its output");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        line.split_whitespace().nth(3).map(str::to_owned)
+    };
+    let seen: BTreeSet<_> = all.iter_mut().map(line).collect();
     assert_eq!(seen.len(), MANY, "{seen:?}");
+    for mut tool in all {
+        drop(tool.stdin.take());
+        tool.wait().expect("a status");
+    }
     scene.unchanged(&before, "success");
 }
 

@@ -56,8 +56,9 @@ impl Scene {
     }
 
     /// What a shell on the host prints, which must succeed. It knows `$C`, the
-    /// program, `$R`, the root file system, and `$RUN`, which runs a container
-    /// that needs nothing of the machine.
+    /// program, `$R`, the root file system, `$RUN`, which runs a container
+    /// that needs nothing of the machine, and `$RUN_BRIDGED`, which runs one
+    /// with a network.
     pub(crate) fn on_host(&self, script: &str) -> String {
         text(&self.shell(script).in_time())
     }
@@ -71,23 +72,28 @@ impl Scene {
 
     pub(crate) fn set_variables(&self, command: &mut Command) {
         let (tool, rootfs) = (program(NAME), &self.rootfs);
-        let options = self.options().join(" ");
-        let run = format!(
-            "{} run {options} --rootfs {}",
-            tool.display(),
-            rootfs.display()
-        );
-        command.env("C", tool).env("R", rootfs).env("RUN", run);
+        let run = |options: Vec<&str>| {
+            let options = options.join(" ");
+            let rootfs = rootfs.display();
+            format!("{} run {options} --rootfs {rootfs}", tool.display())
+        };
+        command.env("RUN", run(self.options()));
+        command.env("RUN_BRIDGED", run(self.groups().to_vec()));
+        command.env("C", &tool).env("R", rootfs);
         command.env("ATTACKS", program("attacks"));
     }
 
     /// What every container here is given.
     pub(crate) fn options(&self) -> Vec<&'static str> {
-        let mut options = vec!["--network", "none"];
-        if !self.has_groups() {
-            options.extend(["--cgroups", "disabled"]);
+        [&["--network", "none"], self.groups()].concat()
+    }
+
+    /// What says that there are no groups, if none can be made.
+    fn groups(&self) -> &'static [&'static str] {
+        match self.has_groups() {
+            true => &[],
+            false => &["--cgroups", "disabled"],
         }
-        options
     }
 
     /// A container that runs a shell and is forgotten.

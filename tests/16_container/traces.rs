@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use support::{InTime, Trace, eventually, rootfs};
+use support::{InTime, Trace, eventually, program, rootfs};
 
 use super::NAME;
 use super::scene::Scene;
@@ -52,14 +52,6 @@ fn killed_at_any_moment_it_leaves_nothing_and_no_record_lies() {
         scene.on_host("$C rm $($C ps -aq)");
     }
     assert_eq!(scene.files(), "");
-    if scene.has_groups() {
-        scene.on_host("$RUN --rm true"); // It sweeps.
-        let groups =
-            "cat /proc/self/mountinfo | grep cgroup | cut -d ' ' -f 5 |
-            while read -r top; do find $top -name 'workshop-*' \
-            -newer /run/workshop/containers; done";
-        let _ = groups;
-    }
 }
 
 /// Starts a container in the foreground or in the background, and kills the
@@ -97,6 +89,27 @@ fn script(seed: u64) -> String {
         };
     }
     script + "exit 0"
+}
+
+#[test]
+fn whose_owner_was_killed_is_a_leftover_and_who_lives_is_none() {
+    let scene = Scene::start();
+    let tidy = program("workshop").display().to_string();
+    let would_remove = || {
+        let all = scene.on_host(&format!("{tidy} clean --dry-run"));
+        let of_ours = all.lines().filter(|l| l.contains("remove container"));
+        of_ours.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let start = "$RUN -d --name";
+    scene.on_host(&format!("{start} lost sleep 1000; {start} kept sleep 1000"));
+    scene.on_host("$RUN --name ended true");
+    assert_eq!(would_remove(), Vec::<String>::new());
+    let owner = "$C inspect lost | sed -n 's/.*\"owner\": //p' | tr -d ,";
+    scene.on_host(&format!("kill -KILL $({owner})"));
+    scene.eventually("$C ps -a | grep lost | grep -q Lost");
+    let id = scene.on_host("readlink /run/workshop/containers/names/lost");
+    let [only] = &would_remove()[..] else { panic!("{:?}", would_remove()) };
+    assert!(only.ends_with(id.trim()), "{only}");
 }
 
 #[test]

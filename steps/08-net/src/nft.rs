@@ -11,6 +11,9 @@
 
 pub(crate) mod expression;
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST,
 };
@@ -40,6 +43,10 @@ const BATCH_END: u16 = 0x11;
 
 /// `NFT_TABLE_F_OWNER`, Linux 5.12: the table belongs to the socket.
 const OWNER: u32 = 2;
+
+/// How long somebody else may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Rules that the kernel removes when this is dropped, or when its process
 /// ends, however it ends.
@@ -121,8 +128,27 @@ impl Batch {
     }
 
     /// Sends it. The tables stay as long as what is given here.
+    ///
+    /// The table of somebody else can't be changed: EPERM. Who had the name
+    /// before may have lost his container already, and end in a moment; his
+    /// rules are not to be for another one.
     pub(crate) fn commit(mut self) -> Result<Rules> {
         self.envelope(BATCH_END);
+        let start = Instant::now();
+        loop {
+            match self.send() {
+                Err(error)
+                    if error.errno() == Some(Errno::EPERM)
+                        && start.elapsed() < PATIENCE =>
+                {
+                    sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn send(&self) -> Result<Rules> {
         let socket = netlink::open(protocols::NETLINK_NETFILTER)
             .call("socket(AF_NETLINK, NETLINK_NETFILTER)")
             .hint(

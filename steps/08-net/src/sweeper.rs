@@ -4,6 +4,7 @@
 //! the rules with the tool. Only the bridge belongs to nobody.
 
 use std::fs::File;
+use std::io::{Read, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::process::exit;
@@ -23,7 +24,10 @@ use crate::state::Locked;
 /// Starts a process that waits for the end of a container and then calls
 /// `sweep`, before there is anything to be swept.
 ///
-/// Nobody waits for it in turn: to remove interfaces, the kernel waits until
+/// It has closed what the tool has open when this returns. Rules and ports go
+/// when nobody has their sockets any more, and it is not to be somebody.
+///
+/// Nobody waits for its end in turn: to remove interfaces, the kernel waits until
 /// no processor looks at them any more, which takes longer than to start the
 /// container. What it could not do, the next start does, or `workshop clean`.
 pub fn start(
@@ -31,14 +35,17 @@ pub fn start(
     there: &Namespace,
     sweep: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    process::spawn(|_| {
+    let (mut ours, theirs) = pipe().call("pipe()")?;
+    let sweeper = process::spawn(|_| {
         detach()?;
         close_all_but([container, there.as_fd()])?;
         wait_for_end(container)?;
         sweep()?;
         exit(0)
-    })
-    .map(drop)
+    })?;
+    drop((sweeper, theirs));
+    // The other end is closed with all else.
+    ours.read(&mut [0]).call("read(sweeper)").map(drop)
 }
 
 /// Leaves the terminal: neither Ctrl-C nor its end are meant for this process,
@@ -52,8 +59,7 @@ pub(crate) fn detach() -> Result<()> {
     dup2_stderr(&null).call("dup2(stderr)")
 }
 
-/// Closes what the tool has open. Rules and ports go when nobody has their
-/// sockets any more, and this process is not to be somebody.
+/// Closes what the tool has open, but for these.
 pub(crate) fn close_all_but(kept: [BorrowedFd; 2]) -> Result<()> {
     let mut kept = kept.map(|fd| fd.as_raw_fd() as u32);
     kept.sort_unstable();

@@ -69,7 +69,9 @@ impl Group {
                 Some(path) => below(&hierarchy.top, path),
                 None => systemd::above_leaf(&hierarchy.own),
             };
-            sweep::sweep(&parent)?;
+            if group.places.is_empty() {
+                sweep::sweep(&parent, std::process::id() as usize)?;
+            }
             group.add(hierarchy, &parent, &name)?;
         }
         for limit in &limits {
@@ -158,20 +160,21 @@ impl Group {
         self.born_in.as_ref().map(AsFd::as_fd)
     }
 
+    /// What others call it: `Running::find` knows it by that.
+    pub fn name(&self) -> Option<&str> {
+        let path = &self.places.first()?.path;
+        path.file_name()?.to_str()
+    }
+
     /// Puts the process into each group that it was not born in. It must wait
     /// meanwhile: what it starts before that stays outside.
     pub fn adopt(&self, pid: Pid) -> Result<()> {
         for place in &self.places {
             let inside = place.path.join(INSIDE);
-            let file = inside.join("cgroup.procs");
-            let mut is = String::new();
-            File::open(&file)
-                .and_then(|mut file| file.read_to_string(&mut is))
-                .call(format_args!("read({file:?})"))?;
-            if is.lines().any(|line| line == pid.to_string()) {
-                continue; // Born there.
+            let is_v2 = place.hierarchy.version == Version::V2;
+            if !(is_v2 && has(&inside, pid)?) {
+                write(&inside, "cgroup.procs", &pid.to_string())?;
             }
-            write(&inside, "cgroup.procs", &pid.to_string())?;
         }
         Ok(())
     }
@@ -353,6 +356,14 @@ fn make(path: &Path) -> Result<()> {
 
 fn open(path: &Path) -> Result<File> {
     File::open(path).call(format_args!("open({path:?})"))
+}
+
+/// Whether the process is in there: it may have been born there.
+fn has(inside: &Path, pid: Pid) -> Result<bool> {
+    let file = inside.join("cgroup.procs");
+    let procs =
+        fs::read_to_string(&file).call(format_args!("read({file:?})"))?;
+    Ok(procs.lines().any(|line| line == pid.to_string()))
 }
 
 /// Makes a group that is in use. Who sweeps locks it first, so between mkdir

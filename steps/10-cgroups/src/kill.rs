@@ -1,7 +1,7 @@
 //! The end of a group: everybody in it, and then the directories.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -10,41 +10,21 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process::{Call, Hint, Result};
 
+use crate::freezer::thaw;
+use crate::hierarchy::hierarchies;
+use crate::sweep::groups_in;
 use crate::write::write;
 
 /// How often it is tried to remove a group whose processes are dying.
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Stops all processes of the group, and those of the groups below.
-pub fn freeze(group: &Path) -> Result<()> {
-    set_frozen(group, true)
-}
-
-/// Lets them go on.
-pub fn thaw(group: &Path) -> Result<()> {
-    set_frozen(group, false)
-}
-
-/// A group of a version 1 tree can be frozen if it is the freezer's.
-fn set_frozen(group: &Path, is: bool) -> Result<()> {
-    if group.join("cgroup.freeze").exists() {
-        return write(group, "cgroup.freeze", if is { "1" } else { "0" });
-    }
-    if group.join("freezer.state").exists() {
-        let state = if is { "FROZEN" } else { "THAWED" };
-        return write(group, "freezer.state", state);
-    }
-    Ok(())
-}
-
 /// Removes the group and those below it, which a container may have made.
 pub(crate) fn remove(group: &Path) -> Result<()> {
-    // The frozen get no SIGKILL in version 1, and would stay for ever.
-    thaw_all(group)?;
     for _ in 0..TRIES {
         match remove_tree(group) {
             Err(Errno::EBUSY) => {
+                thaw_in_version_1(group)?;
                 kill_all(group)?;
                 sleep(PAUSE);
             }
@@ -58,13 +38,30 @@ pub(crate) fn remove(group: &Path) -> Result<()> {
     )
 }
 
+/// The frozen get no SIGKILL there, and would stay for ever. They may be in
+/// this group, and frozen by that of the same name in the freezer's tree.
+fn thaw_in_version_1(group: &Path) -> Result<()> {
+    for tree in hierarchies()?.iter().filter(|tree| tree.has("freezer")) {
+        let mut groups = groups_in(&tree.top).into_iter();
+        let is_it = |other: &PathBuf| other.file_name() == group.file_name();
+        if let Some(group) = groups.find(is_it) {
+            thaw_all(&group)?;
+        }
+    }
+    Ok(())
+}
+
 fn thaw_all(group: &Path) -> Result<()> {
     for child in children(group) {
         thaw_all(&child)?;
     }
     match thaw(group) {
         // Nobody is there to be thawed.
-        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+        Err(error)
+            if matches!(error.errno(), Some(Errno::ENODEV | Errno::ENOENT)) =>
+        {
+            Ok(())
+        }
         result => result,
     }
 }
@@ -103,7 +100,7 @@ fn kill_all(group: &Path) -> Result<()> {
 }
 
 /// The groups below.
-pub(crate) fn children(group: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn children(group: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(group) else { return Vec::new() };
     let entries = entries.flatten();
     let is_dir = |e: &fs::DirEntry| e.file_type().is_ok_and(|t| t.is_dir());

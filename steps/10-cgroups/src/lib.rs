@@ -14,6 +14,7 @@
 
 mod bpf;
 mod devices;
+mod freezer;
 mod group;
 mod hierarchy;
 mod inside;
@@ -21,15 +22,21 @@ mod kill;
 mod limit;
 mod memory;
 mod options;
+mod running;
+mod shaping;
 mod sweep;
 mod systemd;
+mod usage;
 mod v1;
 mod v2;
 mod write;
 
+pub use freezer::{freeze, is_frozen, thaw};
 pub use group::{Group, INSIDE};
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use inside::{mount_groups, unshare};
-pub use kill::{freeze, thaw};
 pub use options::GroupOptions;
+pub use running::{Running, running};
+pub use shaping::shape;
 pub use sweep::{all_groups, leftovers, remove_leftover};
+pub use usage::Usage;

@@ -78,6 +78,7 @@ fn run(options: &Options) -> Result<u8> {
     let connection = network.connect(&options.net, &child, name)?;
     let make = |vxlan| vxlan::Connection::make(vxlan, child.pidfd());
     let tenant = vxlan.as_ref().map(make).transpose()?;
+    cgroups::shape(&options.group, &network, child.pidfd())?; // both cables
     let sources = user::sources(rootfs, mounts, &options.ids, &ids, &child)?;
     gate.open(sources.as_ref())?;
     let code = child.wait();

@@ -67,6 +67,10 @@ pub struct GroupOptions {
     /// The priority of its packets on an interface (version 1)
     #[arg(long, value_name = "INTERFACE:N", value_parser = parse_priority)]
     net_priority: Vec<(String, i64)>,
+    /// Bytes a second that it may send, and as many that it may receive, such
+    /// as `1m`
+    #[arg(long, value_name = "BYTES", value_parser = parse_net_rate)]
+    pub(crate) net_rate: Option<u64>,
     /// The group to make the container's group in, as a path in each
     /// hierarchy; otherwise it is the caller's, or systemd is asked for one
     #[arg(long, value_name = "PATH")]
@@ -111,6 +115,13 @@ fn parse_size(text: &str) -> Parsed<i64> {
 fn parse_rate(text: &str) -> Parsed<(PathBuf, i64)> {
     let (device, rate) = text.rsplit_once(':').ok_or("the form is DEVICE:N")?;
     Ok((device.into(), parse_size(rate)?))
+}
+
+fn parse_net_rate(text: &str) -> Parsed<u64> {
+    match parse_size(text)?.try_into() {
+        Ok(rate) if rate >= 1000 => Ok(rate),
+        _ => Err("from 1000 bytes a second on".into()),
+    }
 }
 
 /// `10:1`, in hexadecimal digits as tc(8) has them.

@@ -14,14 +14,30 @@ use crate::group::PREFIX;
 use crate::hierarchy::hierarchies;
 use crate::kill::{children, remove};
 
-/// Removes what is left directly below `parent`.
-pub(crate) fn sweep(parent: &Path) -> Result<()> {
-    let groups = children(parent).into_iter().filter(|p| is_ours(p));
-    for group in groups {
-        match remove_leftover(&group) {
-            // It is another user's, who will remove it.
-            Err(error) if error.errno() == Some(Errno::EACCES) => {}
-            result => result?,
+/// How many groups are looked at before another is made: however many there
+/// are, a start takes as long.
+const LOOKS: usize = 32;
+
+/// Removes what is left directly below `parent`, and what else was of the same
+/// tool. `parent` is where each tool makes its first group and removes its
+/// last: whoever has left none there has left none.
+///
+/// If there are more than a few, it depends on `luck` which are looked at.
+pub(crate) fn sweep(parent: &Path, luck: usize) -> Result<()> {
+    let mut groups: Vec<_> =
+        children(parent).into_iter().filter(|p| is_ours(p)).collect();
+    let count = groups.len();
+    groups.rotate_left(luck.checked_rem(count).unwrap_or(0));
+    for group in groups.into_iter().take(LOOKS) {
+        let Some(_lock) = try_lock(&group)? else { continue };
+        let mut places = all_groups()?;
+        places.retain(|place| place.file_name() == group.file_name());
+        for place in places.iter().rev() {
+            match remove(place) {
+                // It is another user's, who will remove it.
+                Err(error) if error.errno() == Some(Errno::EACCES) => break,
+                result => result?,
+            }
         }
     }
     Ok(())
@@ -50,9 +66,21 @@ pub fn leftovers() -> Result<Vec<PathBuf>> {
 pub fn all_groups() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for hierarchy in hierarchies()? {
-        search(&hierarchy.top, &mut found);
+        found.extend(groups_in(&hierarchy.top));
     }
     Ok(found)
+}
+
+/// Those below this directory.
+pub(crate) fn groups_in(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    search(top, &mut found);
+    found
+}
+
+/// Whether a tool holds it.
+pub(crate) fn is_in_use(group: &Path) -> Result<bool> {
+    Ok(group.exists() && try_lock(group)?.is_none())
 }
 
 fn search(directory: &Path, found: &mut Vec<PathBuf>) {

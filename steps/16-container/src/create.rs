@@ -45,11 +45,11 @@ type Connections = (Option<net::Plugged>, Option<vxlan::Connection>);
 pub(crate) fn create(
     store: &Store,
     options: &RunOptions,
+    ids: &user::Ids,
     streams: Inside,
     timing: &mut Timing,
 ) -> Result<Created> {
     let claim = store.claim(options.name.as_deref())?;
-    let ids = options.ids.choose()?;
     let network = options.network()?;
     network.join()?; // if it is there already
     let mounts = options.net.mounts(&network, &options.mounts)?;
@@ -78,9 +78,10 @@ pub(crate) fn create(
     let connection = network.connect(&options.net, &child, name)?;
     let make = |vxlan| vxlan::Connection::make(vxlan, child.pidfd());
     let tenant = options.vxlan.as_ref().map(make).transpose()?;
+    cgroups::shape(&options.group, &network, child.pidfd())?; // both cables
     timing.note("network");
     let (rootfs, mounts) = (&options.rootfs, &plan.mounts);
-    let sources = user::sources(rootfs, mounts, &options.ids, &ids, &child)?;
+    let sources = user::sources(rootfs, mounts, &options.ids, ids, &child)?;
 
     let mut record = record_of(options, &claim, &child, &names)?;
     record.network = network.to_string();

@@ -64,9 +64,9 @@ fn own(
             .with_hint("`unpause` lets it go on"));
     }
     let record = &entry.record;
-    let doors: Result<Vec<File>> =
-        record.groups.iter().map(Place::door).collect();
-    let doors = doors?;
+    // What leads into its groups is opened out here: inside it is read-only.
+    let doors = record.groups.iter().map(Place::door);
+    let doors = doors.collect::<Result<Vec<_>>>()?;
     let limits = confine::limits_of(record.pid)?;
     let (inside, mut streams) = options.streams.make(false)?;
     inside.give_to(root_of(record.pid)?)?;

@@ -1,6 +1,7 @@
 //! The groups of a container, as the commands find them again.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cgroups::{Group, GroupOptions, INSIDE, Version};
@@ -73,29 +74,32 @@ pub(crate) fn number(
     })
 }
 
-/// The group that can be frozen, if there is one: that of version 2, since a
-/// process that version 1 has frozen can't even be killed.
-fn freezer(places: &[Place]) -> Option<&Path> {
+/// The group that can be frozen, if there is one, and the file that says
+/// whether it is: that of version 2, since a process that version 1 has frozen
+/// can't even be killed.
+fn freezer(places: &[Place]) -> Option<(&Path, &'static str)> {
     let v2 = places.iter().find(|place| place.version == 2);
     let v1 = || places.iter().find(|place| place.is("freezer"));
-    v2.or_else(v1).map(|place| place.path.as_path())
+    let v1 = || v1().map(|place| (&*place.path, "freezer.state"));
+    v2.map(|place| (&*place.path, "cgroup.freeze")).or_else(v1)
 }
 
-/// Whether all its processes stand still.
+/// Whether all its processes stand still. `ps` asks it of each container: one
+/// look at one file.
 pub(crate) fn is_frozen(places: &[Place]) -> bool {
-    let Some(path) = freezer(places) else { return false };
-    let is = |file: &str, value: &str| {
-        let text = fs::read_to_string(path.join(file));
-        text.is_ok_and(|text| text.trim() == value)
-    };
-    is("cgroup.freeze", "1") || is("freezer.state", "FROZEN")
+    let Some((path, file)) = freezer(places) else { return false };
+    let mut text = [0; 16];
+    let read =
+        File::open(path.join(file)).and_then(|mut file| file.read(&mut text));
+    let text = &text[..read.unwrap_or(0)];
+    [b"1\n".as_slice(), b"FROZEN\n"].contains(&text)
 }
 
 /// Has all its processes stand still, or go on.
 pub(crate) fn set_frozen(places: &[Place], is: bool) -> Result<()> {
     match (freezer(places), is) {
-        (Some(path), true) => cgroups::freeze(path),
-        (Some(path), false) => cgroups::thaw(path),
+        (Some((path, _)), true) => cgroups::freeze(path),
+        (Some((path, _)), false) => cgroups::thaw(path),
         (None, _) => Err(Error::new("it has no group that can be frozen")
             .with_hint("run it as root, or in a group delegated to you")),
     }

@@ -66,15 +66,17 @@ fn prepare_and_run(
 
     let environment = options.environment.environment(&user.home);
     let init = &options.init;
-    // An init closes all files, and its child ends with it.
+    // To become another user undoes the wish to die with the parent. So it
+    // comes after `become_root`, and once more after `become_user`; but not
+    // below an init, with which the kernel ends all that there is.
     let again = match init.is_wanted() {
         true => None,
         false => Some(parent.try_clone()?),
     };
-    pid::die_with(parent)?; // the change of user above would undo it
+    pid::die_with(parent)?;
     pid::run(init, || {
         confine::become_user(&user)?;
-        again.map_or(Ok(()), pid::die_with)?; // and so does this one
+        again.map_or(Ok(()), pid::die_with)?;
         exec(&options.command, &environment)
     })
 }

@@ -7,6 +7,13 @@
 //! terminal is closed. There is no daemon for that. Each container has an
 //! *owner*, the process that waits for its end, and whoever wants to know
 //! whether it lives asks the kernel, which knows.
+//!
+//! A way through the files:
+//!
+//! - a container is made: `run`, `create`, `inside`, with `layer`, `confine`;
+//! - who it is, and whether it lives: `store`, `record`, `life`, `state`;
+//! - who looks after it: `front`, `attend`, with `streams`, `terminal`, `log`;
+//! - what others do with it: `exec`, `lifecycle`, `views`, `logs`.
 
 mod attend;
 mod confine;
@@ -18,6 +25,7 @@ mod handover;
 mod id;
 mod inside;
 mod layer;
+mod leftover;
 mod life;
 mod lifecycle;
 mod log;
@@ -32,6 +40,7 @@ mod store;
 mod streams;
 mod table;
 mod terminal;
+mod threads;
 mod time;
 mod timing;
 mod views;

@@ -126,10 +126,27 @@ impl Witness {
 }
 
 impl Sight {
-    /// The exit code, if it has ended in order.
-    pub fn code(&self) -> Option<u8> {
+    /// When it was let go, if it was.
+    pub fn started(&self) -> Option<u64> {
         self.events.iter().find_map(|event| match event {
-            Event::Ended { code, .. } => Some(*code),
+            Event::Started { at } => Some(*at),
+            Event::Ended { .. } => None,
+        })
+    }
+
+    /// When it has ended in order, if it has.
+    pub fn ended(&self) -> Option<u64> {
+        self.end().map(|(at, _)| at)
+    }
+
+    /// Its exit code, if it has ended in order.
+    pub fn code(&self) -> Option<u8> {
+        self.end().map(|(_, code)| code)
+    }
+
+    fn end(&self) -> Option<(u64, u8)> {
+        self.events.iter().find_map(|event| match event {
+            Event::Ended { at, code } => Some((*at, *code)),
             Event::Started { .. } => None,
         })
     }

@@ -13,6 +13,9 @@ use crate::streams::StreamOptions;
 /// A container to be made.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("vni", |vni| vni.required(false)))] // Few have tenants.
+#[command(mut_arg("hostname", |name| {
+    name.help("The host name inside; without it, its id")
+}))]
 pub struct RunOptions {
     /// Leave it in the background, and print its id
     #[arg(short, long)]

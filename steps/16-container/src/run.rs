@@ -20,9 +20,9 @@ pub fn run(store: &Store, options: &RunOptions) -> Result<u8> {
     let ids = options.ids.choose()?;
     own_binary::protect(|uid| ids.has_user(uid))?;
     match options.detach || options.streams.tty {
-        false => own(store, options, None),
+        false => own(store, options, &ids, None),
         true => front::start(options.streams.tty, |front| {
-            own(store, options, Some(front))
+            own(store, options, &ids, Some(front))
         }),
     }
 }
@@ -31,32 +31,35 @@ pub fn run(store: &Store, options: &RunOptions) -> Result<u8> {
 fn own(
     store: &Store,
     options: &RunOptions,
+    ids: &user::Ids,
     front: Option<Front>,
 ) -> Result<u8> {
     let mut timing = Timing::start();
     let (inside, mut streams) = options.streams.make(options.detach)?;
-    let mut created = create(store, options, inside, &mut timing)?;
+    let mut created = create(store, options, ids, inside, &mut timing)?;
     created.start()?;
     timing.note("let go");
     streams.take_made()?;
-    let is_early = options.detach || options.timing;
-    let failed = match is_early {
+    // Only then is there an id to print: what can't be started is forgotten.
+    let failed = match options.detach || options.timing {
         true => streams.wait_until_started()?,
         false => None,
     };
     timing.note("started");
 
-    let (has_front, is_watched) = (front.is_some(), !options.detach);
-    let log =
-        has_front.then(|| Log::create(&created.claim.path)).transpose()?;
+    let log = match &front {
+        Some(_) => Some(Log::create(&created.claim.path)?),
+        None => None, // It writes to the caller's own files.
+    };
     let front = match front {
         Some(front) if options.detach && failed.is_none() => {
             println!("{}", created.record.id);
             front.let_go()?;
             None
         }
-        front => front,
+        front => front, // It waits with us.
     };
+    let is_watched = !options.detach;
     let code =
         Owner::new(&created.child, streams, log, front, is_watched)?.wait()?;
     timing.note("ended");

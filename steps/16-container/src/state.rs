@@ -1,6 +1,6 @@
 //! In which state a container is, as the kernel tells it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use process::{Call, Error, Result};
@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use crate::group;
-use crate::life::{Event, boot, start_of};
+use crate::life::{Sight, boot, start_of};
 use crate::store::Entry;
 
 /// The names are docker's, but for the last one.
@@ -31,10 +31,13 @@ pub enum State {
 impl Entry {
     /// The state at this moment.
     pub fn state(&self) -> Result<State> {
-        let seen = self.witness.look()?;
-        let is_started =
-            seen.events.iter().any(|e| matches!(e, Event::Started { .. }));
-        Ok(match (seen.code(), seen.owner) {
+        self.witness.look().map(|seen| self.state_as(&seen))
+    }
+
+    /// The state, as it was seen.
+    pub(crate) fn state_as(&self, seen: &Sight) -> State {
+        let is_started = seen.started().is_some();
+        match (seen.code(), seen.owner) {
             (Some(_), _) => State::Exited,
             (None, None) => State::Lost,
             (None, Some(_)) if !is_started => State::Created,
@@ -42,7 +45,7 @@ impl Entry {
                 State::Paused
             }
             (None, Some(_)) => State::Running,
-        })
+        }
     }
 
     /// What may have become of a container that was lost.
@@ -76,10 +79,7 @@ impl Entry {
     pub fn wait(&self, timeout: Option<u32>) -> Result<Option<u8>> {
         let seen = self.witness.look()?;
         if let Some(owner) = seen.owner.map(open).transpose()?.flatten() {
-            let mut events = [PollFd::new(
-                std::os::fd::AsFd::as_fd(&owner),
-                PollFlags::POLLIN,
-            )];
+            let mut events = [PollFd::new(owner.as_fd(), PollFlags::POLLIN)];
             let timeout = match timeout {
                 None => PollTimeout::NONE,
                 Some(millis) => {

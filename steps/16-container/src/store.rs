@@ -16,20 +16,20 @@ use process::{Call, Error, Hint, Result};
 
 use crate::life::{self, Life, Witness};
 use crate::record::{self, Record};
-use crate::{id, log};
+use crate::{id, log, threads};
 
 /// For root.
 const OF_ROOT: &str = "/run/workshop/containers";
 
 /// The subdirectory of names.
-const NAMES: &str = "names";
+pub(crate) const NAMES: &str = "names";
 
 /// How often a name is made up if nobody has asked for one.
 const TRIES: usize = 100;
 
 /// All containers of a user.
 #[derive(Clone, Debug)]
-pub struct Store(PathBuf);
+pub struct Store(pub(crate) PathBuf);
 
 /// One that is written down.
 #[derive(Debug)]
@@ -151,22 +151,25 @@ impl Store {
     /// All containers, the youngest first. What has been left by those who
     /// were killed is removed on the way.
     pub fn list(&self) -> Result<Vec<Entry>> {
-        let (mut found, mut is_dirty) = (Vec::new(), false);
         let path = &self.0;
         let entries =
             fs::read_dir(path).call(format_args!("open({path:?})"))?;
+        let mut paths = Vec::new();
         for entry in entries {
             let entry = entry.call(format_args!("getdents({path:?})"))?;
-            if entry.file_name() == NAMES {
-                continue;
+            if entry.file_name() != NAMES {
+                paths.push(entry.path());
             }
-            let path = entry.path();
-            match Entry::read(&path)? {
+        }
+        let read = threads::map(&paths, |path| Entry::read(path))?;
+        let (mut found, mut is_dirty) = (Vec::new(), false);
+        for (path, entry) in paths.iter().zip(read) {
+            match entry {
                 Some(e) if e.record.remove && e.has_no_owner()? => {
-                    self.forget(&path, &e.record.name)?;
+                    self.forget(path, &e.record.name)?;
                 }
                 Some(entry) => found.push(entry),
-                None => is_dirty |= self.sweep(&path)?,
+                None => is_dirty |= self.sweep(path)?,
             }
         }
         if is_dirty {
@@ -265,7 +268,7 @@ fn remove_file(path: &Path) -> Result<()> {
 }
 
 impl Entry {
-    fn read(path: &Path) -> Result<Option<Self>> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(witness) = Witness::of(path)? else { return Ok(None) };
         let record = Record::read(path)?;
         let path = path.to_owned();
@@ -326,7 +329,7 @@ fn must_be_ours(path: &Path) -> Result<()> {
 
 /// Root's is the machine's. Others have one that goes when they log out, or,
 /// if nobody has made it for them, one in the directory of all.
-fn usual() -> PathBuf {
+pub(crate) fn usual() -> PathBuf {
     let uid = geteuid();
     if uid.is_root() {
         return OF_ROOT.into();

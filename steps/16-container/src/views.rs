@@ -8,12 +8,12 @@ use process::{Call, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::group;
-use crate::life::{Event, now};
+use crate::life::{Sight, now};
 use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::table::{Format, print, print_json, print_text};
 use crate::time::{ago, full};
+use crate::{group, threads};
 
 /// Which containers, and how.
 #[derive(Debug, clap::Args)]
@@ -44,13 +44,10 @@ struct Line<'a> {
 /// Lists the containers.
 pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
     let all = store.list()?;
-    let mut lines = Vec::new();
-    for entry in &all {
-        let line = line_of(entry)?;
-        if options.all || matches!(line.state, State::Running | State::Paused) {
-            lines.push(line);
-        }
-    }
+    let mut lines = threads::map(&all, line_of)?;
+    let is_up =
+        |line: &Line| matches!(line.state, State::Running | State::Paused);
+    lines.retain(|line| options.all || is_up(line));
     if options.quiet {
         let ids = lines.iter().map(|line| format!("{}\n", line.id));
         return print_text(&ids.collect::<String>());
@@ -71,39 +68,29 @@ pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
 
 fn line_of(entry: &Entry) -> Result<Line<'_>> {
     let record = &entry.record;
-    let state = entry.state()?;
+    let seen = entry.witness.look()?;
+    let state = entry.state_as(&seen);
     Ok(Line {
         id: &record.id,
         command: record.command.join(" "),
         created: ago(now().saturating_sub(record.created)),
         state,
-        status: status_of(entry, state)?,
+        status: status_of(entry, state, &seen)?,
         ports: record.ports.join(", "),
         name: &record.name,
     })
 }
 
-fn status_of(entry: &Entry, state: State) -> Result<String> {
-    let seen = entry.witness.look()?;
-    let since = |is: fn(&Event) -> Option<u64>| {
-        let at = seen.events.iter().find_map(is).unwrap_or_default();
-        ago(now().saturating_sub(at))
-    };
-    let started = |event: &Event| match event {
-        Event::Started { at } => Some(*at),
-        Event::Ended { .. } => None,
-    };
-    let ended = |event: &Event| match event {
-        Event::Ended { at, .. } => Some(*at),
-        Event::Started { .. } => None,
-    };
+fn status_of(entry: &Entry, state: State, seen: &Sight) -> Result<String> {
+    let since =
+        |at: Option<u64>| ago(now().saturating_sub(at.unwrap_or_default()));
     Ok(match state {
         State::Created => "Created".into(),
-        State::Running => format!("Up {}", since(started)),
-        State::Paused => format!("Up {} (Paused)", since(started)),
+        State::Running => format!("Up {}", since(seen.started())),
+        State::Paused => format!("Up {} (Paused)", since(seen.started())),
         State::Exited => {
             let code = seen.code().unwrap_or_default();
-            format!("Exited ({code}) {} ago", since(ended))
+            format!("Exited ({code}) {} ago", since(seen.ended()))
         }
         State::Lost => format!("Lost ({})", entry.why_lost()?),
     })
@@ -127,24 +114,15 @@ pub fn inspect(store: &Store, words: &[String]) -> Result<()> {
 
 fn describe(entry: &Entry) -> Result<Value> {
     let seen = entry.witness.look()?;
-    let time = |is: fn(&Event) -> Option<u64>| {
-        seen.events.iter().find_map(is).map(full)
-    };
-    let state = entry.state()?;
+    let state = entry.state_as(&seen);
     let mut value = json!(entry.record);
     value["created"] = full(entry.record.created).into();
     value["state"] = json!({
         "status": state,
         "owner": seen.owner,
         "exit_code": seen.code(),
-        "started": time(|event| match event {
-            Event::Started { at } => Some(*at),
-            Event::Ended { .. } => None,
-        }),
-        "ended": time(|event| match event {
-            Event::Ended { at, .. } => Some(*at),
-            Event::Started { .. } => None,
-        }),
+        "started": seen.started().map(full),
+        "ended": seen.ended().map(full),
         "lost": (state == State::Lost).then(|| entry.why_lost()).transpose()?,
     });
     value["directory"] = entry.path.display().to_string().into();

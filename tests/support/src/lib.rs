@@ -294,12 +294,12 @@ pub fn status_of(child: &mut Child) -> ExitStatus {
     status.expect("a status")
 }
 
-/// How long a test waits for what must happen: ten seconds, or as many as
+/// How long a test waits for what must happen: thirty seconds, or as many as
 /// WORKSHOP_PATIENCE says, which an emulated machine needs.
 pub fn patience() -> Duration {
     let patience = std::env::var("WORKSHOP_PATIENCE");
     let seconds = patience.ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(10))
+    Duration::from_secs(seconds.unwrap_or(30))
 }
 
 /// Waits until `condition` holds; panics with `what` if it takes too long.

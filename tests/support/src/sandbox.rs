@@ -59,6 +59,15 @@ impl Sandbox {
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"))
     }
 
+    /// The names of its network's interfaces.
+    pub fn interfaces(&self) -> Vec<String> {
+        let table = self.proc("net/dev");
+        let names = table.lines().filter_map(|line| line.split_once(':'));
+        let mut names: Vec<_> = names.map(|(n, _)| n.trim().into()).collect();
+        names.sort();
+        names
+    }
+
     /// A line of /proc/PID/status: what stands behind `name:`.
     pub fn status(&self, name: &str) -> String {
         field(&self.proc("status"), name)

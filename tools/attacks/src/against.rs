@@ -45,7 +45,8 @@ pub struct AgainstOptions {
     #[arg(value_name = "NAME", value_parser = crate::find)]
     attacks: Vec<&'static Attack>,
     /// The step, and all that comes before the command it runs; where
-    /// `{volume}` stands, it gets the planted volume, as HOST:INSIDE
+    /// `{volume}` stands, it gets the planted volume, as HOST:INSIDE; in the
+    /// place of `{disk}` a device node of a disk that is worth limiting
     #[arg(last = true, required = true, value_name = "STEP")]
     step: Vec<OsString>,
 }
@@ -200,6 +201,9 @@ fn words_of(
         (text, ..) if text == "{volume}" => volume.clone(),
         (text, Some(name), Some(other)) if text.starts_with(name) => {
             other.into()
+        }
+        (text, ..) if text.contains("{disk}") => {
+            text.replace("{disk}", &canary.disk()).into()
         }
         _ => word.clone(),
     };

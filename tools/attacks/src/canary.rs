@@ -18,7 +18,8 @@ use crate::outcome::{Outcome, Report};
 use crate::service::Service;
 use crate::spec::{SECRET_LENGTH, Spec, to_hex};
 use crate::{
-    devices, handles, host, ipc, kernel, mounts, network, users, volume,
+    devices, groups, handles, host, ipc, kernel, mounts, network, shares,
+    users, volume,
 };
 
 /// "nobody", whom nothing belongs to.
@@ -64,9 +65,9 @@ pub struct Canary {
     pub(crate) id: String,
     host_name: OsString,
     keeper: Keeper,
-    _disk: Option<LoopDevice>,
+    _optional: Optional,
     volume: Directory,
-    _inside: Directory,
+    inside: Directory,
     _outside: Directory,
 }
 
@@ -81,7 +82,7 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
     let outside = plant_outside(&id, &secret, &mut spec)?;
     let inside = plant_inside(&id, options, &outside, &mut spec)?;
     let volume = volume::plant(&inside.path)?;
-    let (disk, unplanted) = plant_optional(
+    let (optional, unplanted) = plant_optional(
         &secret, options, &outside, &inside, &volume, &mut spec,
     )?;
     // Last: nobody may put a symbolic link where we are about to write.
@@ -97,9 +98,9 @@ pub fn plant(options: &PlantOptions) -> Result<Canary> {
         id,
         host_name,
         keeper,
-        _disk: disk,
+        _optional: optional,
         volume,
-        _inside: inside,
+        inside,
         _outside: outside,
     })
 }
@@ -139,8 +140,16 @@ fn plant_inside(
     Ok(directory)
 }
 
-/// What can't be planted everywhere. Gives the disk, if there is one, and the
-/// attacks that can't be tried for want of something.
+/// What goes when the planter goes, if it could be planted.
+#[derive(Debug, Default)]
+struct Optional {
+    disk: Option<LoopDevice>,
+    slow: Option<LoopDevice>,
+    group: Option<groups::Planted>,
+}
+
+/// What can't be planted everywhere. Gives what has to be kept, and the attacks
+/// that can't be tried for want of something.
 fn plant_optional(
     secret: &str,
     options: &PlantOptions,
@@ -148,21 +157,45 @@ fn plant_optional(
     inside: &Directory,
     volume: &Directory,
     spec: &mut Spec,
-) -> Result<(Option<LoopDevice>, Vec<Report>)> {
+) -> Result<(Optional, Vec<Report>)> {
     let seen_as: PathBuf = spec.get("inside")?;
     let handle = handles::plant(&outside.path.join("secret"));
     let has_rootfs = options.rootfs.is_some();
-    let mut disk = None;
+    let mut optional = Optional::default();
     let device = devices::plant(spec, secret, &inside.path, has_rootfs)
-        .map(|planted| disk.insert(planted).device);
+        .map(|planted| optional.disk.insert(planted).device);
+    let node = match &device {
+        Ok(device) => devices::plant_node("disk", *device, &inside.path),
+        Err(why) => Err(Error::new(why)),
+    };
+    let slow = shares::plant_disk(spec, &inside.path)
+        .map(|planted| optional.slow = Some(planted));
+    let group = groups::plant(spec, &inside.path).map(|(planted, name)| {
+        optional.group = Some(planted);
+        name
+    });
+    let agent = groups::plant_release_agent(spec, &inside.path);
     let helper = users::plant(&inside.path);
-    let group = volume::plant_for_group(&volume.path, secret);
+    let kept = volume::plant_for_group(&volume.path, secret);
     let kernel = kernel::plant(spec, &inside.path)
         .map(|(attack, file)| (attack, attack, file.map(str::to_owned)));
     let mut unplanted = Vec::new();
     for (attack, key, value) in [
         ("open-by-handle", "handle", handle.map(|handle| handle.to_string())),
         ("mknod-disk", "disk", device.map(|device| device.to_string())),
+        (
+            "device-node",
+            "node",
+            node.map(|()| seen_as.join("disk").display().to_string()),
+        ),
+        (
+            "disk-hog",
+            "slow",
+            slow.map(|()| seen_as.join(shares::SLOW).display().to_string()),
+        ),
+        ("cpu-hog", "cpus", shares::plant_cpus()),
+        ("leave-group", "group", group),
+        ("release-agent", "release-agent", agent),
         (
             "set-uid",
             "helper",
@@ -171,7 +204,7 @@ fn plant_optional(
         (
             "kept-group",
             "group-file",
-            group.map(|name| seen_as.join(name).display().to_string()),
+            kept.map(|name| seen_as.join(name).display().to_string()),
         ),
     ]
     .into_iter()
@@ -185,7 +218,7 @@ fn plant_optional(
             }
         }
     }
-    Ok((disk, unplanted))
+    Ok((optional, unplanted))
 }
 
 fn plant_memory(secret: &str, spec: &mut Spec) -> Result<()> {
@@ -232,6 +265,11 @@ impl Canary {
         let inside: PathBuf = self.spec.get("inside")?;
         let inside = inside.join(volume::NAME);
         Ok(format!("{}:{}", self.volume.path.display(), inside.display()))
+    }
+
+    /// A device node of the disk that is worth limiting, for whoever can.
+    pub(crate) fn disk(&self) -> String {
+        self.inside.path.join(shares::SLOW).display().to_string()
     }
 
     /// Looks what has happened to the host since the last time, and undoes

@@ -1,20 +1,24 @@
 //! Attacks through devices: what a file system hides, the disk below it has.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use nix::sys::stat::{Mode, SFlag, mknod};
 use process::{Call, Error, Result};
 
+use crate::directory::set_mode;
 use crate::loop_device::LoopDevice;
 use crate::outcome::{Finding, Outcome};
-use crate::paths::read_from;
+use crate::paths::{read_from, read_secret};
 use crate::spec::Spec;
 
 /// Where a device node may be allowed if it is not where the attack is from:
 /// these are often writable, or without the mount option nodev.
 const ELSEWHERE: [&str; 2] = ["/dev", "/tmp"];
+
+/// Bytes of the disk.
+const SIZE: u64 = 4096;
 
 /// Makes a device node of a disk of the host, and reads it: mknod(2).
 ///
@@ -25,6 +29,31 @@ pub(crate) fn mknod_disk(canary: &Spec) -> Result<Finding> {
     let device: Device = canary.get_if_planted("disk")?;
     let bytes = device.read(&node(canary)?, &canary.inside()?, &ELSEWHERE)?;
     canary.judge(&bytes, format_args!("disk {device}"))
+}
+
+/// Opens a device node that lies in the root file system: "c" and "b" in
+/// inode(7).
+///
+/// Nobody needs a right to make one: it came with an image, or with a volume.
+/// Where neither the mount option nodev nor a list of devices is in the way,
+/// its mode alone says who may use it.
+pub(crate) fn device_node(canary: &Spec) -> Result<Finding> {
+    let node: PathBuf = canary.get_if_planted("node")?;
+    let bytes = read_secret(&node)?;
+    canary.judge(&bytes, node.display())
+}
+
+/// Leaves a node of the disk in the directory, for everybody to read.
+pub(crate) fn plant_node(
+    name: &str,
+    disk: Device,
+    inside: &Path,
+) -> Result<()> {
+    let mode = 0o444;
+    let node = inside.join(name);
+    mknod(&node, SFlag::S_IFBLK, Mode::from_bits_truncate(mode), disk.0)
+        .call(format_args!("mknod({node:?}, {disk})"))?;
+    set_mode(&node, mode)
 }
 
 /// Plants a disk with the secret, where a device node of it can be made and
@@ -39,7 +68,7 @@ pub(crate) fn plant(
     has_rootfs: bool,
 ) -> Result<LoopDevice> {
     let node = node(canary)?;
-    let disk = LoopDevice::make(&node, secret, inside)?;
+    let disk = LoopDevice::make(&node, secret, SIZE, inside)?;
     // A sandbox with another root directory has not these, but its own.
     let elsewhere = if has_rootfs { &[][..] } else { &ELSEWHERE };
     let bytes = disk.device.read(&node, inside, elsewhere)?;

@@ -16,6 +16,7 @@ mod canary;
 mod devices;
 mod directory;
 mod exchange;
+mod groups;
 mod handles;
 mod host;
 mod ipc;
@@ -31,6 +32,7 @@ mod paths;
 mod proc;
 mod processes;
 mod service;
+mod shares;
 mod signals;
 mod spec;
 mod users;
@@ -108,6 +110,8 @@ pub const ATTACKS: &[Attack] = {
             "open a file of the host by its inode, without a path"),
         attack("mknod-disk", Secret, devices::mknod_disk,
             "make a device node of a disk of the host and read it"),
+        attack("device-node", Secret, devices::device_node,
+            "read a disk of the host by a node in the root file system"),
         attack("set-uid", Comparison, users::set_uid,
             "become root by a set-user-ID program"),
         attack("write-volume", Witness, volume::write_volume,
@@ -142,6 +146,18 @@ pub const ATTACKS: &[Attack] = {
             "take datagrams that arrive on a port of the host"),
         attack("forged-source", Witness, network::forged_source,
             "send the host a packet with the source address of another"),
+        attack("fork-bomb", Comparison, shares::fork_bomb,
+            "start more processes than one program needs"),
+        attack("memory-hog", Comparison, shares::memory_hog,
+            "take more memory than one program needs"),
+        attack("cpu-hog", Comparison, shares::cpu_hog,
+            "run on every CPU of the machine"),
+        attack("disk-hog", Comparison, shares::disk_hog,
+            "read a disk as fast as it can"),
+        attack("release-agent", Comparison, groups::release_agent,
+            "open for writing what the kernel runs when a group is empty"),
+        attack("leave-group", Comparison, groups::leave_group,
+            "move to a group of the host, and leave the limits behind"),
         Attack { neighbour: Some(Tenant::Same),
             ..attack("arp-spoof", Secret, neighbour::arp_spoof,
             "claim an address by ARP, and take what a neighbour sends it") },

@@ -14,9 +14,6 @@ use process::{Call, Error, Result};
 
 use crate::devices::Device;
 
-/// Bytes of the disk: whole sectors, whatever size the kernel gives them.
-const SIZE: u64 = 4096;
-
 /// Between asking for a free device and taking it, others may take it.
 const TRIES: usize = 100;
 
@@ -86,14 +83,17 @@ pub(crate) struct LoopDevice {
 }
 
 impl LoopDevice {
-    /// Makes a disk of this name that begins with `text`. A device node for
-    /// it is in `directory` for a moment if `/dev` has none.
+    /// Makes a disk of this name that begins with `text`. Its `size` in bytes
+    /// is one of whole sectors, whatever size the kernel gives them. A device
+    /// node for it is in `directory` for a moment if `/dev` has none.
     pub(crate) fn make(
         name: &str,
         text: &str,
+        size: u64,
         directory: &Path,
     ) -> Result<Self> {
-        let (content, node) = (memory(name, text)?, directory.join(name));
+        let content = memory(name, text, size)?;
+        let node = directory.join(name);
         let path = "/dev/loop-control";
         let control = File::open(path).call(format_args!("open({path:?})"))?;
         let mut tries =
@@ -124,14 +124,14 @@ impl LoopDevice {
 }
 
 /// A file in memory: there is nothing to remove in the end.
-fn memory(name: &str, text: &str) -> Result<File> {
+fn memory(name: &str, text: &str, size: u64) -> Result<File> {
     // losetup(8) shows the name.
     let c_name = CString::new(name).map_err(Error::new)?;
     let mut file: File = memfd_create(c_name.as_c_str(), MFdFlags::MFD_CLOEXEC)
         .call(format_args!("memfd_create({name:?})"))?
         .into();
     file.write_all(text.as_bytes()).call("write(memfd)")?;
-    file.set_len(SIZE).call(format_args!("ftruncate(memfd, {SIZE})"))?;
+    file.set_len(size).call(format_args!("ftruncate(memfd, {size})"))?;
     Ok(file)
 }
 

@@ -1,7 +1,7 @@
 //! Attacks on the mount table: mount_namespaces(7).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use process::{Call, Result};
@@ -22,6 +22,41 @@ pub(crate) fn leave_mount(canary: &Spec) -> Result<Finding> {
     mount(Some(id.as_str()), &target, Some("tmpfs"), flags, Some("size=4k"))
         .call(&call)?;
     Ok((Outcome::Attempted, format!("{call} was granted")))
+}
+
+/// A file system that is mounted for an attack, in the planted directory, and
+/// unmounted at the end.
+pub(crate) struct Mounted(PathBuf);
+
+impl Mounted {
+    /// On top of a directory of the sandbox's own it would hide something: so
+    /// on one that was planted empty.
+    pub(crate) fn new(
+        canary: &Spec,
+        inside: &Path,
+        kind: &str,
+        options: &str,
+    ) -> Result<Self> {
+        let path = inside.join("mount");
+        // The name of the canary, for the witness to find what is left.
+        let id: String = canary.get("id")?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some(id.as_str()), &path, Some(kind), flags, Some(options))
+            .call(format_args!("mount({kind:?}, {path:?}, {options:?})"))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Err(errno) = umount2(&self.0, MntFlags::MNT_DETACH) {
+            eprintln!("attacks: umount2({:?}): {errno}", self.0);
+        }
+    }
 }
 
 /// Witness: unmounts what the host's mount table has of the canary.

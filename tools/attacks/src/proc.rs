@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
-use process::{Call, Result};
+use process::Result;
 
+use crate::mounts::Mounted;
 use crate::outcome::Finding;
 use crate::paths::read_secret;
 use crate::spec::Spec;
@@ -38,7 +38,7 @@ pub(crate) fn proc_cwd(canary: &Spec) -> Result<Finding> {
 /// A proc file system; unmounted at the end if it was mounted for the attack.
 pub(crate) struct Proc {
     path: PathBuf,
-    is_ours: bool,
+    _mounted: Option<Mounted>,
 }
 
 impl Proc {
@@ -48,40 +48,18 @@ impl Proc {
             found.filesystem_type() == PROC_SUPER_MAGIC
         };
         if statfs("/proc").is_ok_and(is_proc) {
-            return Ok(Self { path: "/proc".into(), is_ours: false });
+            return Ok(Self { path: "/proc".into(), _mounted: None });
         }
         Self::mount(canary, &canary.inside()?)
     }
 
     /// A new mount, whatever there is, in the planted directory.
     pub(crate) fn mount(canary: &Spec, inside: &Path) -> Result<Self> {
-        // In a directory that was planted empty: on top of one of the
-        // sandbox's own it would hide something.
-        let path = inside.join("mount");
-        // The name of the canary, for the witness to find what is left.
-        mount(
-            Some(canary.get::<String>("id")?.as_str()),
-            &path,
-            Some("proc"),
-            MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
-            None::<&str>,
-        )
-        .call(format_args!("mount(\"proc\", {path:?})"))?;
-        Ok(Self { path, is_ours: true })
+        let mounted = Mounted::new(canary, inside, "proc", "")?;
+        Ok(Self { path: mounted.path().into(), _mounted: Some(mounted) })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-}
-
-impl Drop for Proc {
-    fn drop(&mut self) {
-        if !self.is_ours {
-            return;
-        }
-        if let Err(errno) = umount2(&self.path, MntFlags::MNT_DETACH) {
-            eprintln!("attacks: umount2({:?}): {errno}", self.path);
-        }
     }
 }

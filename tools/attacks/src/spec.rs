@@ -15,6 +15,11 @@
 //! | `claim` | what the neighbour sends the secret to: an address that nobody has |
 //! | `shm` | number of a System V shared memory segment |
 //! | `disk` | `MAJOR:MINOR` of a disk of the host; if one could be planted |
+//! | `node` | path, in the sandbox, of a device node of that disk |
+//! | `group` | `CONTROLLERS:PATH` of a group of the host, and of its tree; if one could be planted |
+//! | `release-agent` | controllers of a tree that has such a file, if there is one |
+//! | `slow` | path, in the sandbox, of a device node of a disk that is worth limiting |
+//! | `cpus` | how many CPUs the planter can run on; if there are several |
 //! | `handle` | file handle of the secret file; if it has one |
 //! | `helper` | set-user-ID program; if one could be planted |
 //! | `group-file` | path, in the sandbox, of a file for one group; if the planter could join it |

@@ -5,25 +5,31 @@
 //! it starts, without any step, and a peer, a program of the machine that does
 //! the like.
 
+mod bundle;
 mod machine;
 mod network;
 mod peer;
 mod report;
+mod shares;
+mod start;
 mod stopwatch;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod traffic;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use process::{Call, Error, Result};
+use serde::Serialize;
 
 use crate::host::Host;
 use crate::ladder::{LADDER, Step};
 use crate::{repository, setup};
 
+pub(crate) use network::host as busy_host;
 use peer::Peer;
 use report::{Report, Row, Timed};
 
@@ -31,7 +37,8 @@ use report::{Report, Row, Timed};
 /// long others take that do the like.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Only this step, by number or name
+    /// Only this step, by number or name; `start`: whole containers, beside
+    /// other programs that run some
     step: Option<String>,
     /// How often everything is started: 50 times and more for a number that
     /// others may rely on
@@ -41,6 +48,9 @@ pub struct Options {
     /// goes through
     #[arg(long, conflicts_with = "step")]
     network: bool,
+    /// Measure what limits cost that are not hit
+    #[arg(long, conflicts_with_all = ["step", "network"])]
+    shares: bool,
     /// Write the tables of the networks to where the book has them from
     #[arg(long, requires = "network")]
     record: bool,
@@ -53,6 +63,9 @@ pub struct Options {
     /// What this command calls itself with, to be one end of a connection
     #[arg(long, hide = true, value_name = "WORDS")]
     traffic: Option<String>,
+    /// The same, to do some work
+    #[arg(long, hide = true, value_name = "KIND")]
+    work: Option<String>,
     /// What this command calls itself with on the pretend host: commands,
     /// with a `;` between them
     #[arg(last = true, hide = true)]
@@ -75,6 +88,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !options.commands.is_empty() {
         return stopwatch::run(&options.commands, options.runs);
     }
+    if let Some(kind) = &options.work {
+        return shares::work(kind);
+    }
     if let Some(words) = &options.traffic {
         return traffic::run(words);
     }
@@ -83,6 +99,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.network {
         network::run(&programs(options)?, options.runs, options.record)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.shares {
+        shares::run(&programs(options)?, options.runs)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.step.as_deref() == Some("start") {
+        let report = start::measure(&programs(options)?, options.runs)?;
+        print(&report, options.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     let contests = contests(options.step.as_deref())?;
@@ -113,7 +138,7 @@ fn programs(options: &Options) -> Result<PathBuf> {
     }
 }
 
-fn print(report: &Report, format: Format) -> Result<()> {
+fn print(report: &(impl Display + Serialize), format: Format) -> Result<()> {
     match format {
         Format::Table => print!("{report}"),
         Format::Json => {

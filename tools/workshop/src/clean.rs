@@ -5,6 +5,7 @@
 //! `rootfs/`, or has a name that only the kit gives.
 
 mod canaries;
+mod containers;
 mod directories;
 mod groups;
 mod half_made;
@@ -56,6 +57,7 @@ type Find = fn(&Place) -> Result<Vec<Leftover>>;
 const KINDS: &[Find] = &[
     hosts::find,
     processes::find,
+    containers::find,
     groups::find,
     mounts::find,
     canaries::find,

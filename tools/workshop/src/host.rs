@@ -23,6 +23,9 @@ use process::{Call, Error, Result};
 /// since `--propagation=private` came first: only copies of these mounts are
 /// peers (mount_namespaces(7)).
 ///
+/// Where systemd runs, the groups of cgroups(7) are its own, here too: so the way
+/// to it stays open.
+///
 /// Then it says that all is ready, and lives as long as somebody holds the
 /// other end of its standard input, so that it can't outlive a test that was
 /// killed. With SIGCHLD ignored the kernel removes orphans as an init would
@@ -41,8 +44,17 @@ for node in full loop-control null random tty urandom zero; do
     table=\"$table
 /dev/$node /mnt/$node none bind\"
 done
+if [ -S /run/systemd/private ]; then
+    mkdir /mnt/systemd
+    mount -n --rbind /run/systemd /mnt/systemd
+fi
 echo \"$table\" > /mnt/shm/table
 mount -n --all --fstab /mnt/shm/table
+if [ -d /mnt/systemd ]; then
+    mkdir /run/systemd
+    mount -n --move /mnt/systemd /run/systemd
+    rmdir /mnt/systemd
+fi
 ln -s pts/ptmx /proc/self/fd /mnt
 mount -n --move /mnt /dev
 mount -n --make-rshared /

@@ -69,12 +69,14 @@ pub const LADDER: &[Step] = &[
             "inherited-fd",
             "kept-group",
             "kernel-memory",
+            "leave-group",
             "leave-mount",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
             "proc-cwd",
             "proc-root",
+            "release-agent",
             "rename-host",
             "set-uid",
             "sniff-traffic",
@@ -156,9 +158,11 @@ pub const LADDER: &[Step] = &[
             "forged-source",
             "host-uid",
             "kept-group",
+            "leave-group",
             "mknod-disk",
             "open-by-handle",
             "plant-set-uid",
+            "release-agent",
             "sniff-traffic",
             "take-descriptor",
             "unmask",
@@ -195,7 +199,13 @@ pub const LADDER: &[Step] = &[
             ("cgroups", "private"),
             ("cgroup-limits", "limited"),
         ],
-        contains: &[],
+        contains: &[
+            "cpu-hog",
+            "device-node",
+            "disk-hog",
+            "fork-bomb",
+            "memory-hog",
+        ],
     },
     Step {
         name: "16-container",
@@ -211,8 +221,13 @@ const RUN: &[&str] = &["run", "--rm", "--interactive"];
 
 /// The share by which `10-cgroups` is judged: without being asked it limits
 /// nothing but devices.
-const LIMITS: &[&str] =
-    &["--memory", "256m", "--cpus", "0.5", "--pids-limit", "64"];
+const LIMITS: &[&str] = &[
+    "--memory=64m",
+    "--memory-swap=64m",
+    "--cpus=0.5",
+    "--cpuset-cpus=0",
+    "--pids-limit=64",
+];
 const NO_GROUP: &[&str] = &["--cgroups", "disabled"];
 
 impl Step {
@@ -270,6 +285,14 @@ impl Step {
             });
         }
         options
+    }
+
+    /// And those that limit the disk of `attacks against`.
+    pub fn disk_limits_on(&self, host: &Host) -> &'static [&'static str] {
+        match self.has("10-cgroups") && host.ids() == Ids::All {
+            true => &["--device={disk}:/dev/d", "--device-read-bps={disk}:64k"],
+            false => &[],
+        }
     }
 
     /// The option that makes the same container another tenant's.

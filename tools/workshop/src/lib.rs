@@ -16,6 +16,8 @@ pub mod packages;
 pub mod planted;
 pub mod repository;
 pub mod setup;
+pub mod soak;
 pub mod sources;
 pub mod test;
+pub mod top;
 pub mod vm;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use workshop::{
     bench, book, clean, demo, doctor, frame, hosts, matrix, planted, setup,
-    test, vm,
+    soak, test, top, vm,
 };
 
 /// The container workshop: build a container, a system call at a time.
@@ -25,8 +25,14 @@ enum Command {
     Test(test::Options),
     Planted(planted::Options),
     Bench(bench::Options),
+    Soak(soak::Options),
     Hosts(hosts::Options),
     Frame(frame::Options),
+    Top(top::Options),
+    /// Stop all processes of a container
+    Pause(top::Named),
+    /// Let the processes of a container go on that was paused
+    Unpause(top::Named),
     Book(book::Options),
     Clean(clean::Options),
     #[command(hide = true)] // `workshop test` calls it.
@@ -51,8 +57,12 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(options),
         Command::Planted(options) => planted::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Soak(options) => soak::run(options),
         Command::Hosts(options) => hosts::run(options),
         Command::Frame(options) => frame::run(options),
+        Command::Top(options) => top::run(options),
+        Command::Pause(options) => top::pause(options),
+        Command::Unpause(options) => top::unpause(options),
         Command::Book(options) => book::run(options),
         Command::Clean(options) => clean::run(options),
         Command::RunTests(options) => test::inside::run(options),

@@ -42,7 +42,7 @@ pub struct Options {
     #[arg(long, requires = "kernel", conflicts_with = "record")]
     plant: Option<plant::Plant>,
     /// Write the numbers down in the table of the book
-    #[arg(long, conflicts_with_all = ["quick", "step"])]
+    #[arg(long, conflicts_with = "step")]
     record: bool,
     /// Show that two virtual machines reach each other
     #[arg(long, conflicts_with_all = ["step", "kernel"])]

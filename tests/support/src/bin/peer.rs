@@ -6,8 +6,8 @@
 
 use std::error::Error;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
-use std::time::Duration;
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -19,7 +19,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["serve", "udp", port] => serve_udp(port.parse()?),
         ["ask", "tcp", host, port] => ask_tcp(host, port.parse()?),
         ["ask", "udp", host, port] => ask_udp(host, port.parse()?),
-        _ => Err("peer serve|ask tcp|udp [HOST] PORT".into()),
+        ["take", port] => take(port.parse()?),
+        ["give", host, port, bytes] => {
+            give(host, port.parse()?, bytes.parse()?)
+        }
+        _ => Err("peer serve|ask tcp|udp [HOST] PORT, peer take PORT, \
+                  peer give HOST PORT BYTES"
+            .into()),
     }
 }
 
@@ -41,6 +47,37 @@ fn serve_udp(port: u16) -> Result<(), Box<dyn Error>> {
         let text = format!("{}\n", from.ip().to_canonical());
         let _ = socket.send_to(text.as_bytes(), from);
     }
+}
+
+/// Takes all that one connection brings, and says how many bytes a second
+/// came.
+fn take(port: u16) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(("::", port))?;
+    println!("ready");
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut buffer = vec![0; 1 << 16];
+    // From the first bytes on: they come at once, from a full bucket.
+    stream.read_exact(&mut buffer[..1])?;
+    let (start, mut sum) = (Instant::now(), 0);
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => break,
+            more => sum += more,
+        }
+    }
+    println!("{:.0}", sum as f64 / start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn give(host: &str, port: u16, bytes: usize) -> Result<(), Box<dyn Error>> {
+    let address = (host, port).to_socket_addrs()?.next().ok_or("no address")?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.write_all(&vec![0; bytes])?;
+    // What is still on the way goes with the network of this process.
+    stream.shutdown(Shutdown::Write)?;
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
 }
 
 fn ask_tcp(host: &str, port: u16) -> Result<(), Box<dyn Error>> {

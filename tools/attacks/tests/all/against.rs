@@ -8,7 +8,7 @@ use crate::host::{Root, hosts, program, text};
 use attacks::{ATTACKS, Outcome};
 
 /// What a jail shares with the host.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 14] = [
     "list-processes",
     "signal-process",
     "ptrace-process",
@@ -18,6 +18,11 @@ const SHARED: [&str; 9] = [
     "host-loopback",
     "hijack-port",
     "other-tenant",
+    "device-node",
+    "fork-bomb",
+    "memory-hog",
+    "cpu-hog",
+    "disk-hog",
 ];
 
 #[test]

@@ -143,9 +143,14 @@ impl Host {
             (Root::Mapped, "mknod-disk" | "set-uid") => true,
             (Root::Mapped, "core-pattern" | "unmask" | "kept-group") => true,
             (Root::Mapped, "sysrq-trigger" | "kernel-memory") => true,
+            (Root::Mapped, "device-node" | "disk-hog") => true,
+            (Root::Mapped, "leave-group" | "release-agent") => true,
             // Whoever makes a kernel may leave these out.
             (Root::Real, "sysrq-trigger") => is_missing("/proc/sysrq-trigger"),
             (Root::Real, "kernel-memory") => is_missing("/proc/kcore"),
+            (Root::Real, "release-agent") => {
+                is_missing("/sys/fs/cgroup/systemd/release_agent")
+            }
             (Root::Real, _) | (Root::Mapped, _) => false,
         }
     }

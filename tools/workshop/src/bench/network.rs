@@ -53,7 +53,7 @@ const BY_HAND: &str = "
 ";
 
 /// Its groups are below one that can be removed.
-const PODMAN: &str = "exec podman --runtime runc --root /run/p --runroot \
+pub(super) const PODMAN: &str = "exec podman --runtime runc --root /run/p --runroot \
     /run/r --tmpdir /run/t --cgroup-manager cgroupfs --events-backend none \
     run --rm --cgroup-parent /workshop-bench --network $1 --rootfs $0 \
     /bin/true";
@@ -109,7 +109,7 @@ fn write_down(name: &str, table: &str, runs: usize) -> Result<()> {
         .call(format_args!("write({path:?})"))
 }
 
-fn host() -> Result<Host> {
+pub(crate) fn host() -> Result<Host> {
     let host = Host::start()?;
     let status = host.command("sh").args(["-euc", PREPARE]).status();
     match status.call("execve(\"sh\")")?.success() {
@@ -158,7 +158,7 @@ fn starts(programs: &Path, runs: usize) -> Result<String> {
 }
 
 /// The groups of podman, in every hierarchy. There may be none.
-fn remove_groups() {
+pub(super) fn remove_groups() {
     let top = Path::new("/sys/fs/cgroup");
     let hierarchies = directories(top).into_iter().chain([top.into()]);
     for hierarchy in hierarchies {
@@ -294,7 +294,7 @@ impl Place {
 }
 
 /// Gives a container a program, as the command that it runs.
-fn put_into(step: &mut Command, program: &Path) {
+pub(super) fn put_into(step: &mut Command, program: &Path) {
     let inside = "/dev/workshop";
     let volume = format!("{}:{inside}:ro", program.display());
     step.args(["-v", &volume]);

@@ -1,7 +1,7 @@
 //! A table as docker(1) prints it.
 
 /// Rows of cells, each column as wide as its widest cell.
-pub(super) fn render(rows: &[Vec<String>]) -> String {
+pub(crate) fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

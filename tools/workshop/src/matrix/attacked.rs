@@ -26,6 +26,7 @@ pub fn attacks(step: &Step) -> Result<Column> {
     if step.lineage().iter().any(|step| step.name == "06-mount") {
         options.extend(["--volume", "{volume}"]);
     }
+    options.extend(step.disk_limits_on(&host));
     command.args(step.arguments(&options, &rootfs, &[]));
     let output = command.output().call("execve(\"nsenter\")")?;
     let reports: Vec<attacks::Report> = serde_json::from_slice(&output.stdout)

@@ -16,8 +16,7 @@ use crate::{packages, setup};
 /// Behind the version of a kernel, in which systemd is to be process 1.
 const SYSTEMD: &str = "-systemd";
 
-/// Runs the tests in each of the guests, as many at a time as the machine has
-/// processors: an emulated guest keeps one busy.
+/// Runs the tests in each of the guests.
 pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let lanes = lanes(options)?;
     packages::ensure_for_guests()?;
@@ -44,13 +43,18 @@ fn all_pass(lanes: Vec<Lane>, passes: impl Fn(Lane) -> bool + Sync) -> bool {
         }
         all
     };
-    let at_a_time = available_parallelism().map_or(1, usize::from);
     scope(|scope| {
         let workers: Vec<_> =
-            (0..at_a_time).map(|_| scope.spawn(work)).collect();
+            (0..at_a_time()).map(|_| scope.spawn(work)).collect();
         let ends = workers.into_iter().map(|w| w.join().unwrap_or(false));
         ends.fold(true, |all, one| all & one)
     })
+}
+
+/// How many guests run at once. An emulated one keeps a processor busy for two
+/// thirds of the time, and waits for the rest.
+fn at_a_time() -> usize {
+    available_parallelism().map_or(1, |processors| processors.get() * 3 / 2)
 }
 
 /// The guests that are asked for.

@@ -25,7 +25,7 @@ pub(super) struct Program {
 /// Tests that start a step again and again, to meet it at the wrong moment,
 /// which takes an emulated processor minutes.
 const SLOW: &[&str] = &[
-    "a_hundred_that",
+    "a_hundred_leave",
     "hostile::",
     "killed_at_any_moment",
     "start_while_others_end",

@@ -1,0 +1,109 @@
+//! What is left when it has ended, however it ended.
+
+use std::process::Stdio;
+
+use support::{eventually, status_of};
+use workshop::host::only_child;
+
+use super::scene::{NAME, Parent, Running, host_with_groups, run, tool};
+
+#[test]
+fn its_group_goes_with_it() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let group = running.group();
+    assert!(group.exists());
+    running.end();
+    assert!(!group.exists(), "{group:?} is still there");
+}
+
+#[test]
+fn what_a_killed_tool_has_left_the_next_one_removes() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let group = running.group();
+    running.kill();
+    eventually("the group is gone", || {
+        assert!(run(&host, &[], "true").status.success());
+        !group.exists()
+    });
+}
+
+#[test]
+fn a_group_in_use_is_not_swept_away() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let group = running.group();
+    assert!(run(&host, &[], "true").status.success());
+    assert!(!cgroups::leftovers().expect("groups").contains(&group));
+    assert!(group.exists());
+    running.end();
+}
+
+#[test]
+fn the_host_stays_as_it_was() {
+    support::leaves_no_trace(NAME);
+}
+
+#[test]
+fn groups_below_are_removed_with_it() {
+    let host = host_with_groups!();
+    let script = "cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir -p a/b";
+    let running = Running::start(&host, &["--writable-cgroups"], script);
+    let inside = running.inside("pids", "pids");
+    eventually("the container makes groups", || inside.join("a/b").exists());
+    running.end();
+    assert!(!inside.exists());
+}
+
+#[test]
+fn no_group_is_left_however_it_ends() {
+    let host = host_with_groups!();
+    let parent = Parent::make("end");
+    let options = ["--cgroup-parent", &parent.name, "--init"];
+    for command in ["true", "false", "no-such-program"] {
+        let mut tool = tool(&host, &options, &[command]);
+        status_of(&mut tool.stderr(Stdio::null()).spawn().expect("a tool"));
+        assert_eq!(parent.children(), 0, "{command}");
+    }
+    let sleep = "trap 'exit 3' INT TERM; sleep 1000 & wait";
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let running = Running::start(&host, &options, sleep);
+        assert!(parent.children() > 0);
+        running.signal(signal);
+        assert_eq!(parent.children(), 0, "signal {signal}");
+    }
+    // Nobody is left to do it; who comes next does.
+    Running::start(&host, &options, sleep).kill();
+    assert!(run(&host, &options, "true").status.success());
+    eventually("the group of the killed one is gone", || {
+        assert!(run(&host, &options, "true").status.success());
+        parent.children() == 0
+    });
+}
+
+/// Not all that is in a group is in the container: its pid namespace does not
+/// end with it.
+#[test]
+fn who_was_moved_into_the_group_ends_with_it() {
+    let host = host_with_groups!();
+    let running = Running::start(&host, &[], "");
+    let list = running.inside("memory", "memory").join("cgroup.procs");
+    // On the same host: in another pid namespace they would have no number.
+    let start = |_| host.command("sleep").arg("1000").spawn().expect("sleep");
+    let mut guests: Vec<_> = (0..8).map(start).collect();
+    for guest in &guests {
+        let mut pid = Err(process::Error::new("none"));
+        eventually("it has started", || {
+            pid = only_child(guest.id());
+            pid.is_ok()
+        });
+        let pid = pid.expect("its number").to_string();
+        std::fs::write(&list, pid).expect("a move");
+    }
+    running.end();
+    for guest in &mut guests {
+        assert!(!status_of(guest).success());
+    }
+    assert!(!list.exists());
+}

@@ -1,0 +1,118 @@
+//! Containers that are killed at any moment: the tool that starts one, its
+//! owner, or its first process.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use process::{Call, Error, Result};
+
+use super::PATIENCE;
+use super::tool::{BRIDGED, Tool, network};
+
+/// When a tool is killed, after it was started.
+const LATEST: u64 = 100_000;
+/// Of so many, one is killed as it starts, and all others live for a while.
+const KINDS: u64 = 4;
+
+/// Starts so many, and kills most of them; whoever was not must be listed as
+/// running, and nobody else.
+pub(super) fn run(tool: &Tool, count: usize, seed: Option<u64>) -> Result<()> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let clock = since.unwrap_or_default().as_nanos() as u64;
+    let mut random = Random(seed.unwrap_or(clock));
+    println!("--seed {}", random.0);
+    let mut living = BTreeSet::new();
+    for number in 0..count {
+        let network = network(number.is_multiple_of(BRIDGED));
+        let mut options = vec!["--network", network];
+        options.extend(random.below(2).eq(&0).then_some("--rm"));
+        if random.below(KINDS) == 0 {
+            kill_tool(tool, &options, random.below(LATEST))?;
+            continue;
+        }
+        options.insert(0, "-d");
+        living.insert(start(tool, &options)?);
+        // Somebody, of any age.
+        let at = random.below(living.len() as u64) as usize;
+        if random.below(KINDS) > 0
+            && let Some(id) = living.iter().nth(at).cloned()
+        {
+            let whom = ["/state/owner", "/pid"][random.below(2) as usize];
+            kill_one(tool, &id, whom)?;
+            living.remove(&id);
+            must_not_lie(tool, &living)?;
+        }
+    }
+    println!("{} of {count} were never killed", living.len());
+    must_not_lie(tool, &living)?;
+    tool.remove_all()
+}
+
+fn start(tool: &Tool, options: &[&str]) -> Result<String> {
+    let mut run = tool.run(options, &["sleep", "1000000"]);
+    let output = run.output().call("execve(\"16-container\")")?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
+        false => Err(Error::new(format_args!(
+            "{run:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ))),
+    }
+}
+
+fn kill_tool(tool: &Tool, options: &[&str], after: u64) -> Result<()> {
+    let mut run = tool.run(options, &["sleep", "1000000"]);
+    let mut child = run.spawn().call("execve(\"16-container\")")?;
+    thread::sleep(Duration::from_micros(after));
+    child.kill().call("kill(tool, SIGKILL)")?;
+    child.wait().call("wait4(tool)").map(drop)
+}
+
+/// Kills whoever is named so in what is known of the container.
+fn kill_one(tool: &Tool, id: &str, whom: &str) -> Result<()> {
+    let known = tool.inspect(id).ok_or_else(|| {
+        Error::new(format_args!("{id}: a container that lives is not known"))
+    })?;
+    let pid = known.pointer(whom).and_then(|pid| pid.as_i64());
+    let pid = pid.ok_or_else(|| {
+        Error::new(format_args!("{id} lives, and has no {whom}: {known}"))
+    })?;
+    kill(Pid::from_raw(pid as i32), Signal::SIGKILL)
+        .call(format_args!("kill({pid}, SIGKILL)"))
+}
+
+/// What `ps` says is so, as soon as the killed have had time to die.
+fn must_not_lie(tool: &Tool, living: &BTreeSet<String>) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let listed: BTreeSet<_> = tool.running()?.into_iter().collect();
+        if listed == *living {
+            return Ok(());
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(Error::new(format_args!(
+                "ps lists as running what does not: {:?}; and not what does: \
+                 {:?}",
+                listed.difference(living).collect::<Vec<_>>(),
+                living.difference(&listed).collect::<Vec<_>>()
+            )));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Knuth's generator, of which the upper bits are the better ones.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
