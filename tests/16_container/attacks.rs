@@ -203,21 +203,16 @@ fn nothing_in_its_groups_can_be_written() {
 fn a_name_is_no_path() {
     let scene = scene();
     let state = "/run/workshop/containers";
-    let mut seen = String::new();
+    let list = format!("ls {state} 2>/dev/null || true");
     for name in ["../../../../mnt/victim/x", "../x", "..", "/mnt/victim/x"] {
-        seen += &attack(
-            &scene,
-            &format!(
-                "set +e; $RUN -d --name {name} sleep 1000
-                for verb in inspect logs 'rm -f'; do $C $verb {name}; done"
-            ),
-        );
+        let run = format!("$RUN -d --name {name} sleep 1000");
+        is_out_of_reach(&scene, &attack(&scene, &run));
+        for verb in ["inspect", "logs", "rm -f"] {
+            let find = format!("$C {verb} {name}");
+            is_out_of_reach(&scene, &attack(&scene, &find));
+        }
+        assert!(["", "names\n"].contains(&&*scene.on_host(&list)), "{name}");
     }
-    is_out_of_reach(&scene, &seen);
-    assert_eq!(
-        scene.on_host(&format!("ls {state} 2>/dev/null || true")),
-        "names\n"
-    );
 }
 
 #[test]
