@@ -177,6 +177,14 @@ fn with_an_init_the_command_is_number_two() {
 }
 
 #[test]
+fn an_init_does_not_show_the_variables_of_the_caller() {
+    let host = Host::start().expect("a pretend host");
+    let show = ["sh", "-c", "tr -d '\\0' </proc/1/environ; echo shown"];
+    let mut step = pid(&host, &["--init"], &show);
+    step.env("SECRET", "canary").in_time().assert().stdout("shown\n");
+}
+
+#[test]
 fn proc_shows_the_containers_processes_only() {
     isolates("03-pid", |sandbox| same(listed(sandbox), ["1".into()].into()));
 }

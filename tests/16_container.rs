@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)] // A test says what it expects.
 
+#[path = "16_container/attacks.rs"]
+mod attacks;
 #[path = "16_container/entered.rs"]
 mod entered;
 #[path = "16_container/hostile.rs"]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use support::InTime;
+use support::{InTime, eventually};
 use workshop::host::Ids;
 
 use super::scene::{Scene, text};
@@ -123,4 +123,45 @@ fn its_own_program_can_be_written_by_nobody_inside() {
     let shown = text(&user_shell(&scene, &script).in_time());
     assert!(!shown.contains("written"), "{shown}");
     assert_eq!(scene.on_host("sha256sum /mnt/other"), before);
+}
+
+/// Who enters has files of the host open, and is one: `/proc/PID/exe`.
+#[test]
+fn who_enters_is_not_grabbed_before_it_is_the_program() {
+    let scene = scene!();
+    // The last number that was given is in loadavg. No word of this starts a
+    // process, so that it is fast enough to be there in between.
+    let grab = "
+        while :; do
+            read a b c d last </proc/loadavg
+            { [ /proc/self/fd/3 -ef /bin/busybox ] || echo grabbed
+            } 3</proc/$last/exe
+            [ $last -lt 20 ] || { echo tried; exec sleep 1000; }
+        done 2>/dev/null";
+    let run = |script: &str| text(&user_shell(&scene, script).in_time());
+    run(&format!("$RUN -d --name c sh -c '{grab}' 2>/dev/null"));
+    for _ in 2..=20 {
+        run("$C exec c true");
+    }
+    eventually("all were seen", || run("$C logs c").contains("tried"));
+    assert_eq!(run("$C logs c"), "tried\n");
+}
+
+/// Its memory is the user's own in there, so it can be read: `/proc/1/environ`.
+#[test]
+fn no_variable_of_the_caller_is_found_inside() {
+    let scene = scene!();
+    let look = "cat /proc/[0-9]*/environ; env";
+    for tool in [
+        format!("$RUN --rm sh -c '{look}'"),
+        format!("$RUN --rm --init sh -c '{look}'"),
+        format!("$RUN -d --init --name c sleep 1000; $C exec c sh -c '{look}'"),
+    ] {
+        let script = format!("export SECRET=canary; {tool}");
+        let shown = text(&user_shell(&scene, &script).in_time());
+        assert!(
+            shown.contains("PATH=") && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
 }

@@ -80,6 +80,7 @@ impl Scene {
         command.env("RUN", run(self.options()));
         command.env("RUN_BRIDGED", run(self.groups().to_vec()));
         command.env("C", &tool).env("R", rootfs);
+        command.env("ATTACKS", program("attacks"));
     }
 
     /// What every container here is given.

@@ -246,6 +246,21 @@ fn without_one_the_users_terminal_stays_out_of_reach() {
 }
 
 #[test]
+fn nobody_inside_writes_to_the_users_terminal() {
+    let scene = Scene::start();
+    scene.on_host("$RUN -d --name c sleep 1000");
+    // Who has it can also type, and the user's shell obeys (TIOCSTI).
+    let write = "(echo canary >/dev/tty) 2>/dev/null || echo out of reach";
+    for tool in ["$RUN --rm", "$RUN --rm -i", "$C exec", "$C exec -i"] {
+        let which = if tool.contains("exec") { "c" } else { "" };
+        let script = format!("{tool} {which} sh -c '{write}'");
+        let mut user = User::sits_before(&scene, &script);
+        user.sees("out of reach");
+        assert_eq!(status_of(&mut user.tool).code(), Some(0));
+    }
+}
+
+#[test]
 fn the_end_of_what_is_typed_is_passed_on() {
     let scene = Scene::start();
     let script = "$RUN --rm -i sh -c 'echo ready; cat; echo over'; echo end";

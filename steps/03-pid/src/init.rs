@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, exit};
+use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -44,6 +45,7 @@ pub fn run(
 /// otherwise gets none that it has no handler for (pid_namespaces(7)).
 fn init(command: impl FnOnce() -> Result<Infallible>) -> Result<Infallible> {
     close_files()?;
+    forget_environment();
     let code = process::spawn(|_| command())?.wait_by(reap_all)?;
     // The kernel kills whoever is left in this pid namespace.
     exit(code.into())
@@ -57,6 +59,27 @@ fn close_files() -> Result<()> {
     // one of the files never comes to use or close it: `init` does not return.
     let result = unsafe { libc::close_range(3, u32::MAX, 0) };
     Errno::result(result).map(drop).call("close_range(3, max, 0)")
+}
+
+/// Overwrites the caller's variables, keys and passwords among them. execve(2)
+/// would leave them behind, but an init executes nothing: root inside would
+/// read them in `/proc/1/environ`.
+fn forget_environment() {
+    unsafe extern "C" {
+        /// environ(7).
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: this process has one thread, and nobody changes the list.
+    let mut entry = unsafe { environ };
+    // SAFETY: the list ends with a null, before which this loop does.
+    while let Some(variable) = NonNull::new(unsafe { *entry }) {
+        // SAFETY: each is a string, of the stack, ...
+        let length = unsafe { libc::strlen(variable.as_ptr()) };
+        // SAFETY: ... to which nobody has a reference: std gives out copies.
+        unsafe { variable.write_bytes(0, length) };
+        // SAFETY: it was not the last, which is null.
+        entry = unsafe { entry.add(1) };
+    }
 }
 
 /// Reaps every child that has ended, the command and all orphans; gives the
