@@ -31,11 +31,12 @@ const TOOL: &str = "tool";
 const TRIES: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Moves this process to a scope of its own, if systemd is here; else does
-/// nothing.
+/// Moves this process to a scope of its own, if systemd is here to ask; else
+/// does nothing. A user who has no systemd of his own makes what he may.
 pub(crate) fn enter_scope(name: &str) -> Result<()> {
-    if !Path::new("/run/systemd/system").exists() {
-        return Ok(()); // sd_booted(3)
+    // See sd_booted(3).
+    if !Path::new("/run/systemd/system").exists() || !socket().exists() {
+        return Ok(());
     }
     let unit = format!("{name}.scope");
     request(&unit)?;
