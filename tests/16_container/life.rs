@@ -205,8 +205,12 @@ fn a_killed_owner_takes_its_container_along_and_the_list_says_so_at_once() {
 }
 
 fn kill_owner(scene: &Scene, options: &str) {
+    // In no group: whoever makes the next one kills who is left in a group
+    // without an owner, and so would hide that somebody is.
+    let group = if scene.has_groups() { "--cgroups disabled" } else { "" };
     scene.on_host(&format!(
-        "$RUN -d --name web {options} sh -c 'sleep 1000 & sleep 1000'"
+        "$RUN -d --name web {options} {group} \
+            sh -c 'sleep 1000 & sleep 1000'"
     ));
     let owner = owner_of(scene, "web");
     let listed = scene.on_host(&format!(

@@ -64,3 +64,13 @@ fn what_it_had_of_the_network_goes_with_its_owner() {
     scene.on_host(&format!("kill -KILL $({owner})"));
     scene.eventually(&format!("test \"$({state})\" = '{}'", before.trim_end()));
 }
+
+#[test]
+fn a_rate_holds_on_both_ends_of_its_cable() {
+    let (scene, _) = scene();
+    scene.on_host("$RUN_BRIDGED -d --name slow --net-rate 1m sleep 1000");
+    assert!(scene.on_host("tc qdisc").contains("tbf"), "the host's end");
+    let pid = "$C inspect slow | sed -n 's/.*\"pid\": //p' | tr -d ,";
+    let inside = scene.on_host(&format!("nsenter -t $({pid}) -n tc qdisc"));
+    assert!(inside.contains("tbf"), "the container's end: {inside}");
+}

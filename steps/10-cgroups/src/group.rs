@@ -64,13 +64,16 @@ impl Group {
                 .with_hint("mount -t cgroup2 none /sys/fs/cgroup"));
         }
         let mut group = Self { places: Vec::new(), born_in: None };
+        let luck = std::process::id() as usize;
         for hierarchy in hierarchies {
             let parent = match &options.cgroup_parent {
                 Some(path) => below(&hierarchy.top, path),
                 None => systemd::above_leaf(&hierarchy.own),
             };
-            if group.places.is_empty() {
-                sweep::sweep(&parent, std::process::id() as usize)?;
+            match hierarchy.version {
+                _ if group.places.is_empty() => sweep::sweep(&parent, luck)?,
+                Version::V2 => sweep::sweep_alone(&parent, luck)?,
+                Version::V1 => {}
             }
             group.add(hierarchy, &parent, &name)?;
         }

@@ -24,11 +24,7 @@ const LOOKS: usize = 32;
 ///
 /// If there are more than a few, it depends on `luck` which are looked at.
 pub(crate) fn sweep(parent: &Path, luck: usize) -> Result<()> {
-    let mut groups: Vec<_> =
-        children(parent).into_iter().filter(|p| is_ours(p)).collect();
-    let count = groups.len();
-    groups.rotate_left(luck.checked_rem(count).unwrap_or(0));
-    for group in groups.into_iter().take(LOOKS) {
+    for group in some_of(parent, luck) {
         let Some(_lock) = try_lock(&group)? else { continue };
         let mut places = all_groups()?;
         places.retain(|place| place.file_name() == group.file_name());
@@ -41,6 +37,26 @@ pub(crate) fn sweep(parent: &Path, luck: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same in one tree alone: that of version 2 is not mounted everywhere, and
+/// who did not see it has left it out above.
+pub(crate) fn sweep_alone(parent: &Path, luck: usize) -> Result<()> {
+    for group in some_of(parent, luck) {
+        match remove_leftover(&group) {
+            Err(error) if error.errno() == Some(Errno::EACCES) => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+fn some_of(parent: &Path, luck: usize) -> impl Iterator<Item = PathBuf> {
+    let mut groups: Vec<_> =
+        children(parent).into_iter().filter(|p| is_ours(p)).collect();
+    let count = groups.len();
+    groups.rotate_left(luck.checked_rem(count).unwrap_or(0));
+    groups.into_iter().take(LOOKS)
 }
 
 /// Removes a group, unless it is in use.

@@ -100,7 +100,9 @@ fn run_cargo(selection: &[String]) -> Result<ExitCode> {
         .stderr(input);
     // SAFETY: signal(2), which is async-signal-safe, is all that it calls.
     unsafe { cargo.pre_exec(heed_the_keyboard) };
-    let mut cargo = cargo.spawn().call("execve(\"cargo\")")?;
+    let child = cargo.spawn();
+    drop(cargo); // and with it our end of the pipe, or it would never end
+    let mut cargo = child.call("execve(\"cargo\")")?;
     let mut counts = Counts::default();
     let mut machine = union::Machine::new(&skips);
     for line in BufReader::new(output).lines() {

@@ -49,6 +49,10 @@ const FAULTS: &[&str] =
 /// A guest that gets too little of the machine's time is not at fault.
 const NO_FAULT: &str = "soft lockup";
 
+/// How long nothing may come of Vagrant, which itself waits as long for a
+/// machine to boot.
+const VAGRANTS_SILENCE: Duration = Duration::from_secs(600);
+
 /// What is to be done in the job's directory.
 pub(super) const RUN: &str = "./workshop run-tests programs\n";
 
@@ -84,7 +88,11 @@ impl Lane {
 
     /// Runs the programs, and says how it goes.
     pub(super) fn run(self, programs: &[Program]) -> Result<Run> {
-        self.run_by(RUN, SILENCE, programs)
+        let silence = match self {
+            Self::Vagrant => VAGRANTS_SILENCE,
+            Self::Machine | Self::Guest { .. } => SILENCE,
+        };
+        self.run_by(RUN, silence, programs)
     }
 
     /// The same by a script that begins in the job's directory.
