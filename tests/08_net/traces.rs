@@ -21,9 +21,9 @@ fn fifty_that_start_at_once_have_fifty_addresses_and_leave_nothing() {
     // None ends before all are there.
     let script = format!(
         "mkdir /mnt/go; for i in $(seq {MANY}); do
-            $STEP -v /mnt/go:/go $ROOTFS sh -c '
+            $STEP -v /mnt/go:/dev/go $ROOTFS sh -c '
                 ip -o -4 address show dev eth0
-                until [ -e /go/on ]; do sleep 0.1; done' >>/mnt/shown &
+                until [ -e /dev/go/on ]; do sleep 0.1; done' >>/mnt/shown &
         done
         until [ $(grep -c 10.88.8 /mnt/shown) = {MANY} ]; do sleep 0.1; done
         : >/mnt/go/on; wait; cat /mnt/shown"
