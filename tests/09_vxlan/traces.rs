@@ -95,6 +95,9 @@ fn clean_removes_what_nobody_was_left_to_remove() {
         done",
     );
     drop(server);
+    support::eventually("the kernel has removed the cable", || {
+        !scene.shell(1, "ip -o link").contains("vx7-")
+    });
     assert_ne!(scene.states(), before);
     let said = scene.shell(1, &support::clean());
     assert!(said.contains("network 7 of a tenant"), "{said}");

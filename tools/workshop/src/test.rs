@@ -29,7 +29,7 @@ pub struct Options {
     /// Only this step, by number or name
     step: Option<String>,
     /// In virtual machines with these kernels: 5.10, 6.1, 6.12, 7, or all;
-    /// 6.1-systemd is one with systemd
+    /// 6.1-systemd is one with systemd, and 6.1/10+16 runs these steps only
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     kernel: Vec<String>,
     /// There, let systemd be process 1

@@ -9,6 +9,7 @@ use process::{Error, Result};
 use super::lane::{Lane, Run};
 use super::programs::Program;
 use super::{Options, programs, record, too_old, union};
+use crate::ladder::Step;
 use crate::vm::kernels::{KERNELS, Kernel};
 use crate::vm::{pair, script};
 use crate::{packages, setup};
@@ -18,7 +19,7 @@ const SYSTEMD: &str = "-systemd";
 
 /// Runs the tests in each of the guests.
 pub(super) fn run(options: &Options) -> Result<ExitCode> {
-    let lanes = lanes(options)?;
+    let wishes = wishes(options)?;
     packages::ensure_for_guests()?;
     setup::ensure()?;
     let mut programs = programs::build(&options.selection()?)?;
@@ -26,20 +27,26 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
         programs = programs::quick(programs);
     }
     if let Some(plant) = options.plant {
-        return plant.run(&lanes, &programs);
+        return plant.run(wishes.iter().map(|wish| wish.lane), &programs);
     }
-    let passes = |lane| passes(lane, &programs, options.record);
-    Ok(ExitCode::from(u8::from(!all_pass(lanes, passes))))
+    let passes = |wish: Wish| {
+        let programs = wish.among(&programs);
+        passes(wish.lane, &programs, options.record)
+    };
+    Ok(ExitCode::from(u8::from(!all_pass(wishes, passes))))
 }
 
 /// Whether it holds of all of them. Each is asked, whatever the others say.
-fn all_pass(lanes: Vec<Lane>, passes: impl Fn(Lane) -> bool + Sync) -> bool {
-    let queue = Mutex::new(lanes.into_iter());
+fn all_pass<T: Send>(
+    wishes: Vec<T>,
+    passes: impl Fn(T) -> bool + Sync,
+) -> bool {
+    let queue = Mutex::new(wishes.into_iter());
     let next = || queue.lock().ok()?.next();
     let work = || {
         let mut all = true;
-        while let Some(lane) = next() {
-            all &= passes(lane);
+        while let Some(wish) = next() {
+            all &= passes(wish);
         }
         all
     };
@@ -57,17 +64,39 @@ fn at_a_time() -> usize {
     available_parallelism().map_or(1, |processors| processors.get() * 3 / 2)
 }
 
-/// The guests that are asked for.
-fn lanes(options: &Options) -> Result<Vec<Lane>> {
-    let mut lanes = Vec::new();
-    for name in &options.kernel {
+/// A guest that is asked for.
+struct Wish {
+    lane: Lane,
+    /// The steps whose tests it is to run; if none is named, all tests.
+    steps: Vec<&'static str>,
+}
+
+impl Wish {
+    fn among(&self, programs: &[Program]) -> Vec<Program> {
+        let is_meant = |program: &&Program| {
+            let step = program.step().unwrap_or_default();
+            self.steps.is_empty() || self.steps.contains(&step)
+        };
+        programs.iter().filter(is_meant).cloned().collect()
+    }
+}
+
+/// Reads `6.1`, `6.1-systemd`, `6.1/10+16`.
+fn wishes(options: &Options) -> Result<Vec<Wish>> {
+    let mut wishes = Vec::new();
+    for word in &options.kernel {
+        let (name, steps) = word.split_once('/').unwrap_or((word, ""));
+        let steps = steps.split('+').filter(|name| !name.is_empty());
+        let steps = steps.map(|name| Ok(Step::named(name)?.name));
+        let steps = steps.collect::<Result<Vec<_>>>()?;
         let version = name.strip_suffix(SYSTEMD);
         let systemd = options.systemd || version.is_some();
         for kernel in Kernel::named(version.unwrap_or(name))? {
-            lanes.push(Lane::Guest { kernel, systemd });
+            let lane = Lane::Guest { kernel, systemd };
+            wishes.push(Wish { lane, steps: steps.clone() });
         }
     }
-    Ok(lanes)
+    Ok(wishes)
 }
 
 /// Runs the tests in one place, and says what came of it. A kernel that can't
@@ -175,8 +204,8 @@ mod tests {
         let names = |names: &[&str], systemd| {
             let kernel = names.iter().map(|n| (*n).to_owned()).collect();
             let options = Options { kernel, systemd, ..Options::default() };
-            let lanes = lanes(&options).unwrap().into_iter();
-            lanes.map(Lane::name).collect::<Vec<_>>()
+            let wishes = wishes(&options).unwrap().into_iter();
+            wishes.map(|wish| wish.lane.name()).collect::<Vec<_>>()
         };
         assert_eq!(
             names(&["6.1", "6.12-systemd"], false),
@@ -184,5 +213,17 @@ mod tests {
         );
         assert_eq!(names(&["6.1"], true), ["6.1-systemd"]);
         assert_eq!(names(&["all"], false).len(), KERNELS.len());
+    }
+
+    #[test]
+    fn a_guest_may_run_some_steps_only() {
+        let wishes = |word: &str| {
+            let kernel = vec![word.to_owned()];
+            wishes(&Options { kernel, ..Options::default() })
+        };
+        assert!(wishes("6.1").unwrap()[0].steps.is_empty());
+        let wish = &wishes("6.1-systemd/02+06").unwrap()[0];
+        assert_eq!(wish.steps, ["02-jail", "06-mount"]);
+        assert!(wishes("6.1/no-such-step").is_err());
     }
 }

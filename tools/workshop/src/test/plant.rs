@@ -57,7 +57,7 @@ impl Plant {
     /// Runs the programs in each of the guests.
     pub(super) fn run(
         self,
-        lanes: &[Lane],
+        lanes: impl Iterator<Item = Lane>,
         programs: &[Program],
     ) -> Result<ExitCode> {
         let mut all = true;
