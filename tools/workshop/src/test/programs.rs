@@ -26,6 +26,7 @@ pub(super) struct Program {
 /// which takes an emulated processor minutes.
 const SLOW: &[&str] = &[
     "a_hundred_leave",
+    "fifty_that_start_at_once",
     "hostile::",
     "killed_at_any_moment",
     "start_while_others_end",
