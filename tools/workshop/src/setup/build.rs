@@ -31,8 +31,8 @@ pub(super) fn ensure() -> Result<()> {
 /// A copy starts faster than what the linker wrote. A linker writes
 /// here and there, and the kernel keeps such a file in memory page by page; one
 /// that is written from its beginning to its end it keeps in larger pieces, and
-/// a program that starts has fewer of them to fetch. The programs of the
-/// machine, with which the steps are compared, have been copied as well.
+/// a program that starts has fewer of them to fetch. That lasts until the kernel
+/// needs the memory for something else, so the copy is made for each measurement.
 pub(super) fn release() -> Result<PathBuf> {
     let packages = LADDER.iter().map(|s| format!("--package={}", s.package()));
     let built = build(packages.chain(["--release".to_owned()]))?;
