@@ -85,14 +85,15 @@ fn clean_removes_what_nobody_was_left_to_remove() {
     let scene = Scene::start();
     let before = scene.states();
     let server = scene.serve(1, PEERS, "tcp");
-    // The sweeper is a process of the step's, in a session of its own.
+    // The sweeper is a process of the step's, in a session of its own. It came
+    // last and must be killed first, or it sweeps what the others have left.
     scene.shell(
         1,
-        "for status in /proc/[0-9]*/status; do
+        "all=; for status in /proc/[0-9]*/status; do
             pid=${status#/proc/}; pid=${pid%/status}
             name=$(readlink /proc/$pid/exe) || continue
-            [ \"${name##*/}\" != 09-vxlan ] || kill -9 $pid
-        done",
+            [ \"${name##*/}\" != 09-vxlan ] || all=\"$pid $all\"
+        done; kill -9 $all",
     );
     drop(server);
     support::eventually("the kernel has removed the cable", || {

@@ -1,8 +1,28 @@
 //! Paused, and let go on; and what `workshop top` shows.
 
+use std::path::{Path, PathBuf};
+
 use support::{InTime, eventually, program};
 
 use super::scene::{Running, host_with_groups, run, text};
+
+/// A group of version 1 that is frozen until the end of the test, also of one
+/// that fails: nobody could kill what is in it, and the host would stay.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    fn new(group: &Path) -> Self {
+        cgroups::freeze(group).expect("it is paused");
+        Self(group.to_owned())
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // If all is well, the group has gone.
+        let _ = cgroups::thaw(&self.0);
+    }
+}
 
 const COUNT: &str = "while :; do :; done";
 
@@ -29,14 +49,13 @@ fn a_paused_container_can_be_removed() {
     let group = running.group();
     // In version 1, if it is there: who is frozen by that can't be killed.
     let trees = cgroups::hierarchies().expect("hierarchies");
-    match trees.iter().any(|tree| tree.has("freezer")) {
-        true => {
-            let inside = running.inside("freezer", "freezer");
-            cgroups::freeze(inside.parent().expect("a group"))
-        }
-        false => running.found().freeze(),
-    }
-    .expect("it is paused");
+    let _thawed_at_last = if trees.iter().any(|tree| tree.has("freezer")) {
+        let inside = running.inside("freezer", "freezer");
+        Some(Frozen::new(inside.parent().expect("a group")))
+    } else {
+        running.found().freeze().expect("it is paused");
+        None
+    };
     running.kill();
     eventually("the group is gone", || {
         assert!(run(&host, &[], "true").status.success());
