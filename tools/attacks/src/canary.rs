@@ -159,6 +159,7 @@ fn plant_optional(
     spec: &mut Spec,
 ) -> Result<(Optional, Vec<Report>)> {
     let seen_as: PathBuf = spec.get("inside")?;
+    let seen = |name: &Path| seen_as.join(name).display().to_string();
     let handle = handles::plant(&outside.path.join("secret"));
     let has_rootfs = options.rootfs.is_some();
     let mut optional = Optional::default();
@@ -183,29 +184,13 @@ fn plant_optional(
     for (attack, key, value) in [
         ("open-by-handle", "handle", handle.map(|handle| handle.to_string())),
         ("mknod-disk", "disk", device.map(|device| device.to_string())),
-        (
-            "device-node",
-            "node",
-            node.map(|()| seen_as.join("disk").display().to_string()),
-        ),
-        (
-            "disk-hog",
-            "slow",
-            slow.map(|()| seen_as.join(shares::SLOW).display().to_string()),
-        ),
+        ("device-node", "node", node.map(|()| seen("disk".as_ref()))),
+        ("disk-hog", "slow", slow.map(|()| seen(shares::SLOW.as_ref()))),
         ("cpu-hog", "cpus", shares::plant_cpus()),
         ("leave-group", "group", group),
         ("release-agent", "release-agent", agent),
-        (
-            "set-uid",
-            "helper",
-            helper.map(|name| seen_as.join(name).display().to_string()),
-        ),
-        (
-            "kept-group",
-            "group-file",
-            kept.map(|name| seen_as.join(name).display().to_string()),
-        ),
+        ("set-uid", "helper", helper.map(|name| seen(name.as_ref()))),
+        ("kept-group", "group-file", kept.map(|name| seen(name.as_ref()))),
     ]
     .into_iter()
     .chain(kernel)
