@@ -113,18 +113,28 @@ fn whose_owner_was_killed_is_a_leftover_and_who_lives_is_none() {
 }
 
 #[test]
-fn a_start_that_fails_leaves_nothing() {
+fn a_start_that_fails_says_why_and_leaves_nothing() {
     let scene = Scene::start();
-    for wrong in [
-        "${RUN%--rootfs*} --rootfs /no/such true",
-        "$RUN -v /no/such:/x true",
-        "$RUN -d no-such-program",
-        "$RUN --rm no-such-program",
-        "$RUN -u nobody-here true",
-        "$RUN -w /no/such true",
+    for (wrong, code, call, remedy) in [
+        ("${RUN%--rootfs*} --rootfs /no/such true", 125, "open", "setup"),
+        (
+            "${RUN%--rootfs*} --rootfs /etc/passwd true",
+            125,
+            "open(\"/etc/passwd\", O_DIRECTORY): ENOTDIR",
+            "must be a directory",
+        ),
+        ("$RUN -v /no/such:/x true", 125, "open(\"/no/such\"", "on the host"),
+        ("$RUN -d no-such-program", 127, "execve", "PATH"),
+        ("$RUN --rm no-such-program", 127, "execve", "PATH"),
+        ("$RUN -u nobody-here true", 125, "/etc/passwd: ENOENT", "a number"),
+        ("$RUN -w /no/such true", 125, "openat2(\"/no/such\"", "--workdir"),
     ] {
         let output = scene.shell(wrong).in_time();
-        assert!(!output.status.success(), "{wrong}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let (said_call, said_hint) =
+            (said.contains(call), said.contains(remedy));
+        assert!(said_call && said_hint, "{wrong}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{wrong}: {said}");
     }
     let all = scene.on_host("$C ps -aq");
     assert!(all.lines().count() <= 2, "those that were not to be forgotten");

@@ -89,11 +89,6 @@ impl Root {
     /// a path, on the old root directory.
     pub(crate) fn attach(rootfs: Source, read_only: bool) -> Result<Self> {
         let place = rootfs.place();
-        if !place.is_directory()? {
-            let call = format_args!("open({:?}, O_DIRECTORY)", place.path);
-            return Err(Error::of_call(call, Errno::ENOTDIR)
-                .with_hint("the new root must be a directory"));
-        }
         let api = Api::detect();
         // Read-only with all that is mounted below. Mount points have to be
         // made in the root itself: it is writable again for as long as that

@@ -25,6 +25,11 @@ impl Sources {
             Errno::ENOENT,
             "`cargo workshop setup` makes root file systems",
         )?;
+        if !rootfs.is_directory()? {
+            let call = format_args!("open({:?}, O_DIRECTORY)", rootfs.path);
+            return Err(Error::of_call(call, Errno::ENOTDIR)
+                .with_hint("the new root must be a directory"));
+        }
         let volumes = options.volumes().map(|path| {
             Place::on_host(path).hint(
                 Errno::ENOENT,

@@ -355,6 +355,10 @@ fn make(path: &Path) -> Result<()> {
              without a group",
         )
         .hint(Errno::EAGAIN, "cgroup.max.descendants of a group above")
+        .hint(
+            Errno::ENOMEM,
+            "--memory is less than what a group itself takes: 6m suffices",
+        )
 }
 
 fn open(path: &Path) -> Result<File> {
