@@ -40,7 +40,6 @@ mod store;
 mod streams;
 mod table;
 mod terminal;
-mod threads;
 mod time;
 mod timing;
 mod views;
