@@ -24,12 +24,15 @@ use crate::options::ProcessOptions;
 use crate::record::Record;
 use crate::state::State;
 use crate::store::{Entry, Store};
-use crate::streams::{Inside, StreamOptions};
+use crate::streams::{Caller, Inside, StreamOptions};
 use crate::{inside, own_binary};
 
 /// One more program.
 #[derive(Debug, clap::Args)]
 pub struct ExecOptions {
+    /// Leave it in the background. What it writes nobody keeps
+    #[arg(short, long)]
+    detach: bool,
     #[command(flatten)]
     streams: StreamOptions,
     #[command(flatten)]
@@ -44,12 +47,14 @@ pub struct ExecOptions {
 
 /// Runs it; gives its exit code.
 pub fn exec(store: &Store, options: &ExecOptions) -> Result<u8> {
+    options.streams.check(options.detach)?;
     let entry = store.find(&options.container)?;
     entry.process()?;
     own_binary::protect_from(entry.record.pid)?;
-    match options.streams.tty {
+    let tty = options.streams.tty;
+    match options.detach || tty {
         false => own(options, &entry, None),
-        true => front::start(true, |front| own(options, &entry, Some(front))),
+        true => front::start(tty, |front| own(options, &entry, Some(front))),
     }
 }
 
@@ -68,7 +73,8 @@ fn own(
     let doors = record.groups.iter().map(Place::door);
     let doors = doors.collect::<Result<Vec<_>>>()?;
     let limits = confine::limits_of(record.pid)?;
-    let (inside, mut streams) = options.streams.make(false)?;
+    let caller = if options.detach { Caller::Leaves } else { Caller::Lends };
+    let (inside, mut streams) = options.streams.make(caller)?;
     inside.give_to(root_of(record.pid)?)?;
 
     jail::close_inherited_files()?; // while /proc is the host's
@@ -86,7 +92,18 @@ fn own(
     })?;
     drop((inside, doors));
     streams.take_made()?;
-    Owner::new(&child, streams, None, front, true)?.wait()
+    let front = match front {
+        Some(front) if options.detach => {
+            if streams.wait_until_started()?.is_none() {
+                front.let_go()?;
+                None
+            } else {
+                Some(front)
+            }
+        }
+        front => front,
+    };
+    Owner::new(&child, streams, None, front, !options.detach)?.wait()
 }
 
 /// Who is root in there, as we know him.

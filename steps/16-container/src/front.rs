@@ -7,14 +7,14 @@
 //! ends as the owner does, and takes it along if it is killed.
 
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, exit};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, close, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use process::{Call, Result};
 
 use crate::streams::{pipe, read_some};
@@ -39,6 +39,7 @@ pub(crate) fn start(
     let told = Cell::new(Some(told));
     let process = process::spawn(|pid| {
         drop(told.take());
+        close_inherited_files()?;
         let code = owner(Front { pid, pipe: tell })?;
         exit(code.into())
     })?;
@@ -52,6 +53,30 @@ pub(crate) fn start(
         let status = status.map(|(_, status)| status);
         Ok(status.filter(|status| status.stopped_signal().is_none()))
     })
+}
+
+/// Closes what the caller has left open beside the three standard files: it
+/// would stay so for as long as the container lives. What this program opens
+/// is marked to be closed by execve(2), and what is not marked is the caller's.
+fn close_inherited_files() -> Result<()> {
+    let path = "/proc/self/fd";
+    let open = std::fs::read_dir(path).call(format_args!("open({path:?})"))?;
+    let numbers = open
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
+    for fd in numbers.filter(|fd| *fd > 2).collect::<Vec<_>>() {
+        if is_marked(fd) == Ok(false) {
+            close(fd).call(format_args!("close({fd})"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails if it is none any more: that by which the list was read.
+fn is_marked(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: fcntl(2) with F_GETFD touches neither memory nor the file.
+    let flags = Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+    Ok(flags & libc::FD_CLOEXEC != 0)
 }
 
 fn has_let_go(told: &OwnedFd) -> Result<bool> {

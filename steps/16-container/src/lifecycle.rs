@@ -1,5 +1,5 @@
-//! What can be done to a container that is there: `kill`, `stop`, `wait`,
-//! `rm`, `pause`, `unpause`.
+//! What can be done to a container that is there, from any process: `start`,
+//! `kill`, `stop`, `wait`, `rm`, `pause`, `unpause`.
 
 use std::os::fd::AsFd;
 
@@ -8,7 +8,28 @@ use process::{Error, Result};
 use crate::group::set_frozen;
 use crate::state::State;
 use crate::store::{Entry, Store};
-use crate::{life, signal};
+use crate::{door, life, signal};
+
+/// Has its owner let it go. It has become its command when this returns.
+pub fn start(entry: &Entry) -> Result<()> {
+    let _lock = entry.lock()?;
+    entry.process()?;
+    let name = &entry.record.name;
+    if entry.state()? != State::Created {
+        return Err(Error::new(format_args!(
+            "the container {name} was started before"
+        ))
+        .with_hint("each is started once: `run` makes another one"));
+    }
+    door::knock(&entry.path)?;
+    if entry.witness.look()?.started().is_some() {
+        return Ok(());
+    }
+    let code = entry.wait(None)?.unwrap_or_default();
+    Err(Error::new(format_args!("the container {name} can't be started"))
+        .with_hint(format_args!("`logs {name}` says why"))
+        .with_exit_code(code))
+}
 
 /// Sends a signal to its first process.
 pub fn kill(entry: &Entry, number: i32) -> Result<()> {
@@ -38,22 +59,23 @@ fn is_over(entry: &Entry) -> Result<bool> {
     Ok(matches!(entry.state()?, State::Exited | State::Lost))
 }
 
-/// Forgets a container that has ended. With `force` it need not have.
-pub fn remove(store: &Store, entry: &Entry, force: bool) -> Result<()> {
+/// Forgets a container that does not run. With `force` it may.
+pub fn delete(store: &Store, entry: &Entry, force: bool) -> Result<()> {
     let _lock = match entry.lock() {
         Err(error) if life::is_gone(&error) => return Ok(()),
         lock => lock?,
     };
     if entry.witness.look()?.owner.is_some() {
         let name = &entry.record.name;
-        if !force && !is_over(entry)? {
+        let state = entry.state()?;
+        if !force && matches!(state, State::Running | State::Paused) {
             return Err(Error::new(format_args!(
                 "the container {name} is running"
             ))
             .with_hint(format_args!("stop it first, or `rm -f {name}`")));
         }
         if let Ok(process) = entry.process() {
-            if entry.state()? == State::Paused {
+            if state == State::Paused {
                 set_frozen(&entry.record.groups, false)?;
             }
             signal::send(process.as_fd(), libc::SIGKILL)?;

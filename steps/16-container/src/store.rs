@@ -17,7 +17,7 @@ use process::{Call, Error, Hint, Result};
 
 use crate::life::{self, Life, Sight, Witness};
 use crate::record::{self, Record};
-use crate::{id, log};
+use crate::{door, id, log};
 
 /// For root.
 const OF_ROOT: &str = "/run/workshop/containers";
@@ -229,7 +229,8 @@ impl Store {
         {
             remove_file(&link)?;
         }
-        for file in [record::FILE, "new", log::FILE, log::OLD, life::FILE] {
+        let others = [door::FILE, "new", log::FILE, log::OLD, life::FILE];
+        for file in [record::FILE].into_iter().chain(others) {
             remove_file(&path.join(file))?;
         }
         match fs::remove_dir(path) {
