@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process::{Call, Error, Result};
+use serde_json::json;
 
 use super::PATIENCE;
 use super::tool::{BRIDGED, Tool, network};
@@ -16,6 +17,10 @@ use super::tool::{BRIDGED, Tool, network};
 const LATEST: u64 = 100_000;
 /// Of so many, one is killed as it starts, and all others live for a while.
 const KINDS: u64 = 4;
+
+/// Who can be killed, by where their numbers are in what is known of one.
+const OWNER: &str = "/state/owner";
+const FIRST: &str = "/pid";
 
 /// Starts so many, and kills most of them; whoever was not must be listed as
 /// running, and nobody else.
@@ -40,10 +45,11 @@ pub(super) fn run(tool: &Tool, count: usize, seed: Option<u64>) -> Result<()> {
         if random.below(KINDS) > 0
             && let Some(id) = living.iter().nth(at).cloned()
         {
-            let whom = ["/state/owner", "/pid"][random.below(2) as usize];
+            let whom = [OWNER, FIRST][random.below(2) as usize];
             kill_one(tool, &id, whom)?;
             living.remove(&id);
             must_not_lie(tool, &living)?;
+            must_be_told(tool, &id, whom)?;
         }
     }
     println!("{} of {count} were never killed", living.len());
@@ -101,6 +107,23 @@ fn must_not_lie(tool: &Tool, living: &BTreeSet<String>) -> Result<()> {
             )));
         }
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What became of a killed one is known, unless it was to be forgotten: of
+/// whose owner was killed nobody has seen the end.
+fn must_be_told(tool: &Tool, id: &str, whom: &str) -> Result<()> {
+    let Some(known) = tool.inspect(id) else { return Ok(()) };
+    let expected = match whom {
+        OWNER => json!(["lost", null]),
+        _ => json!(["exited", 137]),
+    };
+    let state = &known["state"];
+    match json!([state["status"], state["exit_code"]]) == expected {
+        true => Ok(()),
+        false => Err(Error::new(format_args!(
+            "{id}, whose {whom} was killed, is {state}, and not {expected}"
+        ))),
     }
 }
 
