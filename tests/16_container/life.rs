@@ -214,6 +214,23 @@ fn paused_it_stands_still() {
 }
 
 #[test]
+fn whether_it_is_paused_the_kernel_says() {
+    let scene = Scene::start();
+    if !scene.has_groups() {
+        support::skip!("groups must be delegated", "sudo");
+    }
+    scene.on_host("$RUN -d --name c sleep 1000");
+    let mark = "/run/workshop/containers/$($C ps -q)/paused";
+    scene.on_host(&format!("touch {mark}"));
+    assert_eq!(status(&scene, "c"), "running", "a mark alone says nothing");
+    scene.on_host("$C pause c");
+    assert_eq!(status(&scene, "c"), "paused");
+    // Nor does whoever stands still without one keep anybody waiting.
+    scene.on_host(&format!("rm {mark}; $C stop -t 0 c; $C rm c"));
+    assert_eq!(scene.files(), "");
+}
+
+#[test]
 fn of_several_commands_at_once_each_finds_what_there_is() {
     let scene = Scene::start();
     // All want the same name, and all that there is removed.

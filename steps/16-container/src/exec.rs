@@ -19,10 +19,9 @@ use process::{Call, Environment, Error, Hint, Result};
 use crate::attend::Owner;
 use crate::confine::{self, Limits};
 use crate::front::{self, Front};
-use crate::group::Place;
+use crate::group::{Place, is_frozen};
 use crate::options::ProcessOptions;
 use crate::record::Record;
-use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::streams::{Caller, Inside, StreamOptions};
 use crate::{inside, own_binary};
@@ -64,7 +63,7 @@ fn own(
     front: Option<Front>,
 ) -> Result<u8> {
     let container = entry.process()?;
-    if entry.state()? == State::Paused {
+    if is_frozen(&entry.record.groups) {
         return Err(Error::new("the container is paused")
             .with_hint("`unpause` lets it go on"));
     }

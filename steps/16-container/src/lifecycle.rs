@@ -1,13 +1,14 @@
 //! What can be done to a container that is there, from any process: `start`,
 //! `kill`, `stop`, `wait`, `rm`, `pause`, `unpause`.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 
-use process::{Error, Result};
+use process::{Call, Error, Result};
 
-use crate::group::set_frozen;
-use crate::state::State;
-use crate::store::{Entry, Store};
+use crate::group::{is_frozen, set_frozen};
+use crate::state::{PAUSED, State};
+use crate::store::{Entry, Store, remove_file};
 use crate::{door, life, signal};
 
 /// Has its owner let it go. It has become its command when this returns.
@@ -43,10 +44,7 @@ pub fn stop(entry: &Entry, seconds: u32) -> Result<()> {
         Err(_) if is_over(entry)? => return Ok(()),
         Err(error) => return Err(error),
     };
-    // Who stands still hears nothing.
-    if entry.state()? == State::Paused {
-        set_frozen(&entry.record.groups, false)?;
-    }
+    thaw(entry)?; // Who stands still hears nothing.
     signal::send(process.as_fd(), libc::SIGTERM)?;
     if entry.wait(Some(seconds.saturating_mul(1000)))?.is_none() {
         signal::send(process.as_fd(), libc::SIGKILL)?;
@@ -75,9 +73,7 @@ pub fn delete(store: &Store, entry: &Entry, force: bool) -> Result<()> {
             .with_hint(format_args!("stop it first, or `rm -f {name}`")));
         }
         if let Ok(process) = entry.process() {
-            if state == State::Paused {
-                set_frozen(&entry.record.groups, false)?;
-            }
+            thaw(entry)?;
             signal::send(process.as_fd(), libc::SIGKILL)?;
         }
         entry.wait(None)?;
@@ -89,5 +85,21 @@ pub fn delete(store: &Store, entry: &Entry, force: bool) -> Result<()> {
 pub fn pause(entry: &Entry, is: bool) -> Result<()> {
     let _lock = entry.lock()?;
     entry.process()?;
-    set_frozen(&entry.record.groups, is)
+    let mark = entry.path.join(PAUSED);
+    if is {
+        File::create(&mark).call(format_args!("open({mark:?}, O_CREAT)"))?;
+    }
+    set_frozen(&entry.record.groups, is)?;
+    match is {
+        true => Ok(()),
+        false => remove_file(&mark),
+    }
+}
+
+/// Whoever has frozen it.
+fn thaw(entry: &Entry) -> Result<()> {
+    match is_frozen(&entry.record.groups) {
+        true => set_frozen(&entry.record.groups, false),
+        false => Ok(()),
+    }
 }

@@ -17,6 +17,7 @@ use process::{Call, Error, Hint, Result};
 
 use crate::life::{self, Life, Sight, Witness};
 use crate::record::{self, Record};
+use crate::state::PAUSED;
 use crate::{door, id, log};
 
 /// For root.
@@ -24,6 +25,17 @@ const OF_ROOT: &str = "/run/workshop/containers";
 
 /// The subdirectory of names.
 const NAMES: &str = "names";
+
+/// What there may be in the directory of a container.
+const FILES: [&str; 7] = [
+    record::FILE,
+    record::NEW,
+    PAUSED,
+    door::FILE,
+    log::FILE,
+    log::OLD,
+    life::FILE,
+];
 
 /// How often a name is made up if nobody has asked for one.
 const TRIES: usize = 100;
@@ -229,8 +241,7 @@ impl Store {
         {
             remove_file(&link)?;
         }
-        let others = [door::FILE, "new", log::FILE, log::OLD, life::FILE];
-        for file in [record::FILE].into_iter().chain(others) {
+        for file in FILES {
             remove_file(&path.join(file))?;
         }
         match fs::remove_dir(path) {
@@ -274,7 +285,7 @@ impl Store {
 }
 
 /// A file may be gone already.
-fn remove_file(path: &Path) -> Result<()> {
+pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
         removed => removed.call(format_args!("unlink({path:?})")),
