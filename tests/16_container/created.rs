@@ -43,6 +43,8 @@ fn what_it_writes_is_in_its_log_with_why_it_could_not_be_started() {
     assert_eq!(status(&scene, "c"), "exited");
     assert!(scene.on_host("$C logs c 2>&1").contains("execve(\"no-such"));
     scene.on_host("$C rm c");
+    scene.on_host("$CREATE --rm --name c no-such-program");
+    refuses(scene.shell("$C start c"), 127, "without --rm");
     assert_eq!(scene.files(), "");
 }
 

@@ -91,16 +91,10 @@ fn own(
     })?;
     drop((inside, doors));
     streams.take_made()?;
+    let is_left = options.detach && streams.wait_until_started()?.is_none();
     let front = match front {
-        Some(front) if options.detach => {
-            if streams.wait_until_started()?.is_none() {
-                front.let_go()?;
-                None
-            } else {
-                Some(front)
-            }
-        }
-        front => front,
+        Some(front) if is_left => front.let_go().map(|()| None)?,
+        front => front, // It waits with us.
     };
     Owner::new(&child, streams, None, front, !options.detach)?.wait()
 }

@@ -7,6 +7,7 @@
 //! ends as the owner does, and takes it along if it is killed.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, exit};
@@ -25,6 +26,8 @@ pub(crate) struct Front {
     pid: Pid,
     /// Of which it has the other end, as long as it lives.
     pipe: OwnedFd,
+    /// That of the host: whoever has entered a container finds its own there.
+    null: File,
 }
 
 /// Starts `owner` in a process of its own. Ends when it ends or when it lets
@@ -40,7 +43,8 @@ pub(crate) fn start(
     let process = process::spawn(|pid| {
         drop(told.take());
         close_inherited_files()?;
-        let code = owner(Front { pid, pipe: tell })?;
+        let front = Front { pid, pipe: tell, null: null()? };
+        let code = owner(front)?;
         exit(code.into())
     })?;
     let Some(told) = told.take() else { return Ok(process::FAILED) };
@@ -102,10 +106,9 @@ impl Front {
     /// neither Ctrl-C nor its end are meant for it any more.
     pub(crate) fn let_go(self) -> Result<()> {
         setsid().call("setsid()")?;
-        let null = null()?;
-        dup2_stdin(&null).call("dup2(stdin)")?;
-        dup2_stdout(&null).call("dup2(stdout)")?;
-        dup2_stderr(&null).call("dup2(stderr)")?;
+        dup2_stdin(&self.null).call("dup2(stdin)")?;
+        dup2_stdout(&self.null).call("dup2(stdout)")?;
+        dup2_stderr(&self.null).call("dup2(stderr)")?;
         nix::unistd::write(&self.pipe, b"gone").call("write(front)")?;
         match kill(self.pid, Signal::SIGCHLD) {
             Err(Errno::ESRCH) => Ok(()), // It was killed just now.

@@ -27,8 +27,12 @@ pub fn start(entry: &Entry) -> Result<()> {
         return Ok(());
     }
     let code = entry.wait(None)?.unwrap_or_default();
+    let hint = match entry.record.remove {
+        false => format!("`logs {name}` says why"),
+        true => "without --rm it would have a log, which says why".into(),
+    };
     Err(Error::new(format_args!("the container {name} can't be started"))
-        .with_hint(format_args!("`logs {name}` says why"))
+        .with_hint(hint)
         .with_exit_code(code))
 }
 
