@@ -1,8 +1,8 @@
 //! Who is not root, and where groups may be made.
 
-use support::{InTime, program, rootfs};
+use support::{InTime, ParentGroup, program, rootfs};
 
-use super::scene::{NAME, Parent, host_with_groups, text};
+use super::scene::{NAME, host_with_groups, text};
 
 /// Somebody else's place to try in: the program and a root file system where
 /// an ordinary user finds them.
@@ -14,7 +14,7 @@ const PLACE: &str = r#"
     as_user() { exec setpriv --reuid 1234 --regid 1234 --clear-groups "$@"; }
 "#;
 
-fn as_user(script: &str, parent: &Parent) -> std::process::Output {
+fn as_user(script: &str, parent: &ParentGroup) -> std::process::Output {
     let host = super::scene::host().expect("root");
     let mut shell = host.command("sh");
     shell.args(["-euc", &format!("{PLACE}{script}")]);
@@ -28,7 +28,7 @@ fn as_user(script: &str, parent: &Parent) -> std::process::Output {
 #[test]
 fn who_may_make_no_group_is_told_of_delegation() {
     let _host = host_with_groups!();
-    let parent = Parent::make("none");
+    let parent = ParentGroup::make("none");
     let script = "as_user /run/step --cgroup-parent $PARENT /run/box sh";
     let output = as_user(script, &parent);
     let said = text(&output.stderr);
@@ -62,7 +62,7 @@ const DELEGATE: &str = r#"
 #[test]
 fn a_delegated_group_is_enough() {
     let _host = host_with_groups!();
-    let parent = Parent::make("delegated");
+    let parent = ParentGroup::make("delegated");
     let many = "for i in 1 2 3 4 5 6 7 8; do (read x) & done; wait; echo all";
     let script = format!(
         "{DELEGATE}
