@@ -10,7 +10,7 @@ use support::{InTime, ParentGroup, eventually};
 use workshop::host::Host;
 
 use super::network::{MUCH, RATE, container, host_takes, rate};
-use super::scene::{host_with_groups, text};
+use super::scene::{host_with_groups, run, text};
 
 fn on_host(host: &Host, script: &str) {
     let output = host.command("sh").args(["-euc", script]).in_time();
@@ -148,4 +148,12 @@ fn version_1_marks_its_packets_with_a_class() {
     make_class(&host);
     sort(&host, "meta cgroup 0x100001");
     is_slowed_down_alone(&host, &["--net-class", "10:1"]);
+    // On another host, where it is not mounted, nobody is moved in it.
+    let other = Host::start().expect("another host");
+    let output = run(&other, &[], "ls /sys/fs/cgroup");
+    assert!(output.status.success(), "{output:?}");
+    if tree.is_some() {
+        let seen = text(&output.stdout);
+        assert!(!seen.contains("net_cls"), "{seen}");
+    }
 }
