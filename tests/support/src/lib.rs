@@ -103,6 +103,7 @@ pub fn starts_while_others_end(step: &str) {
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");
+    let parent; // Of groups. It goes when the host has gone.
     let host = Host::start().expect("a pretend host");
     let copy = rootfs_copy(step.name);
     let rootfs = &copy.0;
@@ -111,7 +112,7 @@ pub fn leaves_no_trace(step: &str) {
     let mut options = if has_pid { vec!["--init"] } else { vec![] };
     let has_groups = step.lineage().iter().any(|s| s.name == "10-cgroups");
     // Others have groups at the same time: what is in this one is ours.
-    let parent = (has_groups && host.ids() == Ids::All)
+    parent = (has_groups && host.ids() == Ids::All)
         .then(|| ParentGroup::make("trace"));
     if let Some(parent) = &parent {
         options.extend(["--cgroup-parent", &parent.name]);
