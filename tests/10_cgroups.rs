@@ -96,6 +96,27 @@ fn cpu_time_is_cut_off() {
     running.kill();
 }
 
+/// Side by side on one CPU, which both want. Whoever else is there takes from
+/// both alike.
+#[test]
+fn who_weighs_more_gets_more() {
+    let host = host_with_groups!();
+    let start = |weight: &str| {
+        let options = ["--cpuset-cpus", "0", "--cpu-weight", weight];
+        Running::start(&host, &options, "while :; do :; done")
+    };
+    let (light, heavy) = (start("100"), start("1000"));
+    let cpu = |one: &Running| one.found().usage().cpu.expect("its CPU time");
+    let before = (cpu(&light), cpu(&heavy));
+    eventually("ten times as much", || {
+        let now = (cpu(&light), cpu(&heavy));
+        let (less, more) = (now.0 - before.0, now.1 - before.1);
+        less > 100_000 && (5..20).contains(&(more / less))
+    });
+    light.kill();
+    heavy.kill();
+}
+
 /// The same work takes as much CPU time as without a limit, and a multiple of
 /// the time on the clock.
 #[test]
@@ -153,11 +174,13 @@ fn fork_is_refused() {
 }
 
 #[test]
-fn it_runs_on_the_cpus_that_it_was_given() {
+fn it_has_the_cpus_and_the_memory_nodes_that_it_was_given() {
     let host = host_with_groups!();
-    let script = "grep Cpus_allowed_list /proc/self/status";
-    let output = run(&host, &["--cpuset-cpus", "0"], script);
-    assert_eq!(text(&output.stdout), "Cpus_allowed_list:\t0\n");
+    let script = "grep _allowed_list /proc/self/status";
+    let options = ["--cpuset-cpus", "0", "--cpuset-mems", "0"];
+    let output = run(&host, &options, script);
+    let lists = "Cpus_allowed_list:\t0\nMems_allowed_list:\t0\n";
+    assert_eq!(text(&output.stdout), lists);
 }
 
 /// A device that is on no list, though everybody may write to it: /dev/kmsg,
@@ -245,6 +268,7 @@ fn a_bad_limit_is_named() {
         (["--cpu-weight", "0"], "out of range"),
         (["--memory", "999999g"], "this machine has"),
         (["--cpuset-cpus", "9999"], "cpuset: "),
+        (["--cpuset-mems", "9999"], "cpuset: "),
         (["--pids-limit", "-7"], "pids: pids.max: -7: a limit can't be"),
         (["--device-read-bps", "/dev/nope:1m"], "ENOENT"),
         (["--device-read-bps", "/dev/null:1m"], "is no block device"),

@@ -1,8 +1,11 @@
 //! Who is not root, and where groups may be made.
 
+use std::process::Command;
+
+use cgroups::Version;
 use support::{InTime, ParentGroup, program, rootfs};
 
-use super::scene::{NAME, host_with_groups, text};
+use super::scene::{NAME, host_with_groups, text, tool};
 
 /// Somebody else's place to try in: the program and a root file system where
 /// an ordinary user finds them.
@@ -78,4 +81,29 @@ fn a_delegated_group_is_enough() {
     let said = text(&output.stderr);
     assert_eq!(text(&output.stdout), "all\n", "{said}");
     assert!(said.contains("can't fork"), "{said}");
+}
+
+#[test]
+fn a_group_with_processes_has_no_children_that_compete() {
+    let host = host_with_groups!();
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let Some(tree) = trees.iter().find(|tree| tree.has("pids")) else {
+        support::skip!("there is no pids", "another kernel");
+    };
+    if tree.version == Version::V1 {
+        let remedy = "cargo workshop test 10 --kernel 6.12";
+        support::elsewhere!("version 1 has no such rule", remedy);
+    }
+    let parent = ParentGroup::make("internal");
+    let mut guest = Command::new("sleep").arg("1000").spawn().expect("sleep");
+    let list = tree.top.join(&parent.name).join("cgroup.procs");
+    std::fs::write(&list, guest.id().to_string()).expect("a move");
+    let options = ["--cgroup-parent", &parent.name];
+    let tool = tool(&host, &options, &["true"]).in_time();
+    guest.kill().expect("a signal");
+    guest.wait().expect("its end");
+    let said = text(&tool.stderr);
+    assert_eq!(tool.status.code(), Some(125), "{said}");
+    assert!(said.contains("EBUSY"), "{said}");
+    assert!(said.contains("no internal processes"), "{said}");
 }

@@ -83,7 +83,7 @@ fn a_program_gives_its_packets_their_priority() {
     make_class(&host);
     is_slowed_down_alone(&host, &["--net-priority", "lo:0x10010"]);
     // On that interface, and on no other.
-    on_host(&host, "ip link add other type ifb");
+    on_host(&host, "ip link add other type veth");
     let other = sent(&host, &["--net-priority", "other:0x10010"]);
     assert!(other > 2.0, "by another interface: {other}");
 }

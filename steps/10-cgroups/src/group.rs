@@ -56,7 +56,7 @@ impl Group {
         }
         let name = format!("{PREFIX}{}", random_name()?);
         if options.cgroup_parent.is_none() {
-            systemd::enter_scope(&name)?;
+            systemd::enter_scope(&name, options.weight())?;
         }
         let hierarchies = hierarchies()?;
         if hierarchies.is_empty() {

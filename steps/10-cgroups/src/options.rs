@@ -157,6 +157,12 @@ impl GroupOptions {
         self.devices.iter().fold(mounts, add)
     }
 
+    /// What it weighs, if it is possible.
+    pub(crate) fn weight(&self) -> Option<u64> {
+        let weight = u64::try_from(self.cpu_weight?).ok()?;
+        (1..=10_000).contains(&weight).then_some(weight)
+    }
+
     /// An option by which its packets are marked, for the host's tc(8).
     pub(crate) fn mark(&self) -> Option<&'static str> {
         match (self.net_class, self.net_priority.as_slice()) {
