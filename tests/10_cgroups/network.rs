@@ -1,7 +1,7 @@
 //! How fast it may send and receive.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use support::{InTime, eventually, program, refuses, rootfs};
 use workshop::host::Host;
@@ -13,7 +13,7 @@ pub(crate) const RATE: u32 = 1 << 20;
 pub(crate) const MUCH: &str = "2000000";
 
 /// `peer take` waits: its line is read.
-pub(crate) fn taker(mut tool: std::process::Command) -> Child {
+pub(crate) fn taker(mut tool: Command) -> Child {
     tool.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut taker = tool.spawn().expect("it starts");
     let mut line = [0; 6];
@@ -38,7 +38,7 @@ pub(crate) fn container(
     network: &str,
     options: &[&str],
     words: &[&str],
-) -> std::process::Command {
+) -> Command {
     let volume = format!("{}:/dev/peer:ro", program("peer").display());
     let mut tool = host.command(program(NAME));
     tool.args(["--network", network, "-v", &volume]).args(options);
@@ -48,15 +48,15 @@ pub(crate) fn container(
 }
 
 /// `peer take`, on the host.
-pub(crate) fn host_takes(host: &Host) -> Child {
+pub(crate) fn host_takes(host: &Host) -> Command {
     let mut peer = host.command("timeout");
     peer.arg(support::nearly_patience()).arg(program("peer"));
     peer.args(["take", "9000"]);
-    taker(peer)
+    peer
 }
 
 fn sent(host: &Host, options: &[&str]) -> f64 {
-    let taker = host_takes(host);
+    let taker = taker(host_takes(host));
     let words = ["give", "10.88.8.1", "9000", MUCH];
     let mut giver = container(host, "bridge", options, &words);
     assert!(giver.in_time().status.success());
