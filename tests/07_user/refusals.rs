@@ -139,6 +139,8 @@ fn maps_that_the_kernel_would_refuse() {
     }
     let two = ["--uid-map", "0:0:1", "--uid-map", "0:1:1"];
     refuses(scene.tool(&two, &["true"]), 125, "overlap inside");
+    let two = ["--uid-map", "0:0:2", "--uid-map", "2:1:1"];
+    refuses(scene.tool(&two, &["true"]), 125, "overlap outside");
     let none = ["--gid-map", "1:0:1"];
     refuses(scene.tool(&none, &["true"]), 125, "has a 0 inside");
     let far = ["--uid-map", "0:4294967294:1"];
