@@ -107,7 +107,7 @@ fn plant_each(bugs: &[Bug]) -> Result<usize> {
         let survivors = plant(bug)?;
         let name = format!("{} [{}/{}]", bug.name(), index + 1, bugs.len());
         match survivors.as_slice() {
-            [] => println!("caught  {name}"),
+            [] => println!("caught  {name} by {}", bug.caught_by.join(", ")),
             tests => {
                 println!("MISSED  {name}: passed {tests:?}");
                 missed += 1;
