@@ -244,13 +244,18 @@ fn who_may_write_all_that_he_sees_does_not_see_his_limits() {
 #[test]
 fn no_release_agent_is_in_reach() {
     let host = host_with_groups!();
-    let script = "mkdir /tmp/g; for name in $(cut -d : -f 2 /proc/self/cgroup); do
+    // In a tree that is mounted nowhere here, a container is moved nowhere.
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let names: Vec<_> = trees.iter().map(|tree| tree.name()).collect();
+    let script = "mkdir /tmp/g; for name in $*; do
             mount -t cgroup -o ${name##name=*},${name%%[!n]*} g /tmp/g 2>/dev/null ||
             mount -t cgroup -o none,$name g /tmp/g 2>/dev/null ||
             mount -t cgroup -o $name g /tmp/g || continue
             ls /tmp/g; umount /tmp/g
         done; mount -t cgroup -o none,name=canary g /tmp/g && echo made";
-    let output = run(&host, &["--tmpfs", "/tmp"], script);
+    let names: Vec<_> = names.iter().map(|name| &**name).collect();
+    let command = [&["sh", "-c", script, "sh"], &*names].concat();
+    let output = tool(&host, &["--tmpfs", "/tmp"], &command).in_time();
     let seen = text(&output.stdout);
     assert!(!seen.contains("release_agent"), "{seen}");
     assert!(!seen.contains("made"), "{seen}");
@@ -272,12 +277,31 @@ fn a_bad_limit_is_named() {
         (["--pids-limit", "-7"], "pids: pids.max: -7: a limit can't be"),
         (["--device-read-bps", "/dev/nope:1m"], "ENOENT"),
         (["--device-read-bps", "/dev/null:1m"], "is no block device"),
+        (["--device-read-iops", "/dev/null:0"], "is no block device"),
+        (["--cpus", "nan"], "cpu: "),
+        (["--cpuset-cpus", ""], "an empty list"),
+        (["--cpuset-mems", "-1"], "cpuset: "),
+        (["--pids-limit", "0"], "pids: pids.max: 0: nothing could start"),
+        (["--memory", "0"], "0: nothing could start"),
         (["--net-priority=nope:1", "--network=host"], "nope"),
         (["--net-priority=lo:1", "--network=none"], "a packet loses it"),
         (["--cgroup-parent", "/nope"], "ENOENT"),
         (["--memory=64m", "--memory-swap=32m"], "memory alone may be"),
+        (["--memory=64m", "--memory-swap=-2"], "a limit can't be"),
     ] {
         refuses(tool(&host, &options, &["true"]), 125, message);
+    }
+    for (options, message) in [
+        (["--net-class", "1:zz"], "hexadecimal digits"),
+        (["--net-rate", "-5"], "from 1000 bytes a second on"),
+        (["--cgroup-parent", "a/../../b"], "without .."),
+        (["--device", "/etc/passwd"], "is no device"),
+    ] {
+        let mut tool = tool(&host, &options, &["true"]);
+        let output = tool.output().expect("it starts");
+        assert_eq!(output.status.code(), Some(125), "{options:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(message), "{options:?}: {said}");
     }
 }
 
@@ -301,6 +325,8 @@ fn without_a_group_there_are_no_limits() {
     let host = Host::start().expect("a pretend host");
     let options = ["--cgroups", "disabled"];
     assert!(tool(&host, &options, &["true"]).in_time().status.success());
-    let options = [&options[..], &["--pids-limit", "5"]].concat();
-    refuses(tool(&host, &options, &["true"]), 125, "--cgroups is disabled");
+    for other in ["--pids-limit=5", "--cgroup-parent=/", "--writable-cgroups"] {
+        let options = [&options[..], &[other]].concat();
+        refuses(tool(&host, &options, &["true"]), 125, "--cgroups is disabled");
+    }
 }

@@ -34,7 +34,7 @@ pub fn main<Options: clap::Parser, Code: Into<ExitCode>>(
 }
 
 /// Prints the error behind the program's name; gives the exit code.
-fn report(error: &Error) -> u8 {
+pub fn report(error: &Error) -> u8 {
     let program = std::env::args_os().next().unwrap_or_default();
     let name = std::path::Path::new(&program).file_name().unwrap_or(&program);
     eprintln!("{}: {error}", name.display());

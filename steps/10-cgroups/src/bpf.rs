@@ -32,6 +32,7 @@ const LOAD: u8 = 0x61; // 32 bits from memory
 const COPY: u8 = 0xbc; // 32 bits from another register
 const SET: u8 = 0xb7; // a number
 const AND: u8 = 0x54;
+const SHIFT_RIGHT: u8 = 0x74;
 const UNLESS_EQUAL: u8 = 0x55;
 const EXIT: u8 = 0x95;
 const STORE: u8 = 0x63; // 32 bits to memory
@@ -63,7 +64,7 @@ pub(crate) fn assemble(rules: &[Rule]) -> Vec<Instruction> {
         load(2, ACCESS),
         instruction(AND, 2, 0, 0xffff),
         load(3, ACCESS),
-        instruction(0x74, 3, 0, 16), // shifted right
+        instruction(SHIFT_RIGHT, 3, 0, 16),
         load(4, MAJOR),
         load(5, MINOR),
     ];
@@ -87,6 +88,7 @@ pub(crate) fn assemble(rules: &[Rule]) -> Vec<Instruction> {
 
 fn rule_to_code(rule: &Rule) -> Vec<Instruction> {
     let kind = if rule.kind == 'b' { BLOCK } else { CHARACTER };
+    // BPF_DEVCG_ACC_MKNOD, _READ and _WRITE.
     let bit = |c| match c {
         'm' => 1,
         'r' => 2,
@@ -209,4 +211,64 @@ fn bpf<T>(command: i32, attribute: &T) -> nix::Result<i32> {
     // program and the licence, which outlive the call.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, at, size) };
     Errno::result(result).map(|fd| fd as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the program as the kernel would: what it answers to the question.
+    fn answer(program: &[Instruction], question: [i32; 3]) -> i32 {
+        let (mut registers, mut at) = ([0_i32; 11], 0);
+        loop {
+            let Instruction { code, registers: both, offset, number } =
+                program[at];
+            let (to, from) = (usize::from(both & 15), usize::from(both >> 4));
+            at += 1;
+            match code {
+                LOAD => registers[to] = question[offset as usize / 4],
+                COPY => registers[to] = registers[from],
+                SET => registers[to] = number,
+                AND => registers[to] &= number,
+                SHIFT_RIGHT => registers[to] >>= number,
+                UNLESS_EQUAL if registers[to] != number => {
+                    at += offset as usize;
+                }
+                UNLESS_EQUAL => {}
+                EXIT => return registers[0],
+                _ => panic!("{code:#x} is not known here"),
+            }
+        }
+    }
+
+    fn rule(kind: char, major: u64, minor: Option<u64>, access: &str) -> Rule {
+        let access = access.into();
+        Rule { kind, major: Some(major), minor, access }
+    }
+
+    #[test]
+    fn what_is_on_the_list_and_nothing_else_is_allowed() {
+        const READ: i32 = 2;
+        const WRITE: i32 = 4;
+        let program = assemble(&[
+            rule('c', 1, Some(3), "rwm"),
+            rule('c', 136, None, "r"),
+            rule('b', 7, Some(0), "rw"),
+        ]);
+        for (kind, access, major, minor, is_allowed) in [
+            (CHARACTER, READ, 1, 3, 1),
+            (CHARACTER, READ | WRITE, 1, 3, 1),
+            (BLOCK, READ, 1, 3, 0),
+            (CHARACTER, READ, 1, 11, 0),
+            (CHARACTER, READ, 136, 5, 1),
+            (CHARACTER, WRITE, 136, 5, 0),
+            (CHARACTER, READ | WRITE, 136, 5, 0),
+            (BLOCK, READ | WRITE, 7, 0, 1),
+            (BLOCK, 1, 7, 0, 0), // mknod(2)
+        ] {
+            let question = [access << 16 | kind, major, minor];
+            assert_eq!(answer(&program, question), is_allowed, "{question:?}");
+        }
+        assert_eq!(answer(&assemble(&[]), [READ << 16 | CHARACTER, 1, 3]), 0);
+    }
 }

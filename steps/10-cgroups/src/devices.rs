@@ -60,11 +60,11 @@ pub(crate) fn parse_device(text: &str) -> std::result::Result<Allowed, String> {
         [host, inside, access] if is_access(access) => (host, inside, *access),
         _ => return Err("the form is HOST[:INSIDE][:rwm]".into()),
     };
+    let node = node(Path::new(host))?;
     let name = inside.strip_prefix("/dev/").unwrap_or_default();
     if name.is_empty() || name.contains('/') {
         return Err("inside it is a name in /dev, such as /dev/kvm".into());
     }
-    let node = node(Path::new(host))?;
     let (host, inside) = (host.into(), inside.into());
     Ok(Allowed { host, inside, access: access.into(), node })
 }

@@ -91,11 +91,17 @@ impl Group {
 
     /// No group at all, which limits nothing.
     pub fn none(options: &GroupOptions) -> Result<Self> {
-        match options.limits()?.first() {
+        let limits = options.limits()?;
+        let others = [
+            (options.cgroup_parent.is_some(), "--cgroup-parent"),
+            (options.writable_cgroups, "--writable-cgroups"),
+        ];
+        let others = others.into_iter().filter(|(is, _)| *is);
+        let mut all = limits.iter().map(Limit::option);
+        match all.next().or(others.map(|(_, option)| option).next()) {
             None => Ok(Self { places: vec![], born_in: None }),
-            Some(limit) => Err(Error::new(format_args!(
-                "{} takes a group, and --cgroups is disabled",
-                limit.option()
+            Some(option) => Err(Error::new(format_args!(
+                "{option} takes a group, and --cgroups is disabled"
             ))
             .with_hint("leave out one of the two")),
         }

@@ -101,7 +101,7 @@ impl Limit {
             Err(Error::new(what).with_hint(hint))
         };
         match *self {
-            Self::Cpus(cpus) if cpus < 0.01 => {
+            Self::Cpus(cpus) if cpus.is_nan() || cpus < 0.01 => {
                 refuse("too little to run at all".into(), "from 0.01 CPUs on")
             }
             Self::Cpus(cpus) if cpus > processors()? => refuse(
@@ -111,6 +111,28 @@ impl Limit {
             Self::CpuWeight(weight) if !(1..=10_000).contains(&weight) => {
                 refuse("out of range".into(), "from 1 to 10000; 100 is usual")
             }
+            Self::CpusetCpus(ref list) | Self::CpusetMems(ref list)
+                if list.trim().is_empty() =>
+            {
+                refuse("an empty list".into(), "such as 0-2,5: cpuset(7)")
+            }
+            Self::Pids(0) | Self::Memory(0) | Self::MemoryHigh(0) => refuse(
+                "nothing could start".into(),
+                "without the option there is no limit",
+            ),
+            // The kernel would take 0 for no limit, and counts operations in
+            // 32 bits, of which it drops what is above.
+            Self::Io { rate: 0, .. } => {
+                refuse("nothing could be done".into(), "from 1 a second on")
+            }
+            Self::Io {
+                what: Io::ReadOperations | Io::WriteOperations,
+                rate,
+                ..
+            } if rate > u32::MAX.into() => refuse(
+                "more than the kernel counts".into(),
+                "up to 4294967295 operations a second",
+            ),
             Self::Memory(bytes) | Self::MemoryHigh(bytes)
                 if bytes > total_memory()? =>
             {
@@ -120,9 +142,7 @@ impl Limit {
                     "a limit above that would limit nothing",
                 )
             }
-            Self::MemorySwap { both, memory }
-                if both != -1 && both < memory =>
-            {
+            Self::MemorySwap { both, memory } if both >= 0 && both < memory => {
                 refuse(
                     format!("memory alone may be {memory}"),
                     "--memory-swap is memory and swap together",

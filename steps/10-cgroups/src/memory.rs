@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use process::{Call, Result};
+use process::{Call, Error, Result};
 
 use crate::group::INSIDE;
 use crate::hierarchy::Version;
@@ -48,12 +48,14 @@ pub(crate) fn report(version: Version, group: &Path) -> Result<()> {
         Err(_) => format!("no {file} in this kernel"),
     };
     let processes = if killed == 1 { "process" } else { "processes" };
-    eprintln!(
-        "10-cgroups: out of memory: the kernel has killed {killed} \
-         {processes} of the container: {events} has {key} {killed}; {}, {}\n\
-         hint: give it more by --memory, or find what takes so much",
-        number(limit),
-        number(highest),
+    process::report(
+        &Error::new(format_args!(
+            "out of memory: the kernel has killed {killed} {processes} of the \
+             container: {events} has {key} {killed}; {}, {}",
+            number(limit),
+            number(highest),
+        ))
+        .with_hint("give it more by --memory, or find what takes so much"),
     );
     Ok(())
 }

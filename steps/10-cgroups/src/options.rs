@@ -1,6 +1,6 @@
 //! The share, as the caller asks for it: by docker's names, where it has them.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use mount::MountOptions;
 use process::Result;
@@ -20,10 +20,10 @@ pub struct GroupOptions {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     cpu_weight: Option<i64>,
     /// The CPUs to run on, such as `0-2,5`
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     cpuset_cpus: Option<String>,
     /// The memory nodes to take memory from
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     cpuset_mems: Option<String>,
     /// Memory, such as `64m`: over that, processes are killed
     #[arg(short = 'm', long, value_name = "BYTES", value_parser = parse_size,
@@ -71,11 +71,12 @@ pub struct GroupOptions {
     net_priority: Vec<(String, u32)>,
     /// Bytes a second that it may send, and as many that it may receive, such
     /// as `1m`
-    #[arg(long, value_name = "BYTES", value_parser = parse_net_rate)]
+    #[arg(long, value_name = "BYTES", value_parser = parse_net_rate,
+          allow_hyphen_values = true)]
     pub(crate) net_rate: Option<u64>,
     /// The group to make the container's group in, as a path in each
     /// hierarchy; otherwise it is the caller's, or systemd is asked for one
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = parse_group)]
     pub(crate) cgroup_parent: Option<PathBuf>,
     /// Whether there is a group at all
     #[arg(long, value_name = "HOW", value_enum, default_value = "enabled")]
@@ -128,12 +129,21 @@ fn parse_net_rate(text: &str) -> Parsed<u64> {
 
 /// `10:1`, in hexadecimal digits as tc(8) has them.
 fn parse_class(text: &str) -> Parsed<u32> {
-    let number = |text| u32::from(u16::from_str_radix(text, 16).unwrap_or(0));
-    match text.split_once(':') {
-        Some((major, minor)) if number(major) > 0 => {
-            Ok(number(major) << 16 | number(minor))
-        }
+    let number = |text| u16::from_str_radix(text, 16).ok().map(u32::from);
+    let (major, minor) = text.split_once(':').unwrap_or_default();
+    match (number(major), number(minor)) {
+        (Some(major @ 1..), Some(minor)) => Ok(major << 16 | minor),
         _ => Err("the form is MAJOR:MINOR, in hexadecimal digits".into()),
+    }
+}
+
+/// A path that leads up would lead out of the groups.
+fn parse_group(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    let leads_up = |part| part == Component::ParentDir;
+    match path.components().any(leads_up) {
+        true => Err("it is a group below the highest one, without ..".into()),
+        false => Ok(path),
     }
 }
 

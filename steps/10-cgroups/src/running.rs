@@ -45,7 +45,8 @@ impl Running {
     pub fn find(name: &str) -> Result<Self> {
         let is_it = |running: &Running| {
             let digits = running.name.split_once('-').unwrap_or_default().1;
-            running.name.starts_with(name) || digits.starts_with(name)
+            !name.is_empty()
+                && (running.name.starts_with(name) || digits.starts_with(name))
         };
         let mut found: Vec<_> = running()?.into_iter().filter(is_it).collect();
         let hint = "`cargo workshop top --once` lists those that run";

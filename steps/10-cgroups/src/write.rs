@@ -16,10 +16,17 @@ pub(crate) fn write(group: &Path, file: &str, value: &str) -> Result<()> {
         "{file} is not here: the controller {controller} was not handed on to \
          this group, or this kernel lacks the file"
     );
-    let denied = "the group belongs to somebody else: it must be delegated \
-                  to you, which `systemd-run --user --scope -p Delegate=yes \
-                  COMMAND` does, or run it as root; --cgroups disabled goes \
-                  without a group";
+    let denied = match controller {
+        "cpuset" => {
+            "the group above has not all of these, or belongs to somebody \
+             else: see its cpuset.cpus and cpuset.mems"
+        }
+        _ => {
+            "the group belongs to somebody else: it must be delegated to you, \
+             which `systemd-run --user --scope -p Delegate=yes COMMAND` does, \
+             or run it as root; --cgroups disabled goes without a group"
+        }
+    };
     open.and_then(|mut file| file.write_all(value.as_bytes()))
         .call(format_args!("{controller}: write({path:?}, {value:?})"))
         .hint(Errno::ENOENT, missing)
@@ -38,5 +45,10 @@ pub(crate) fn write(group: &Path, file: &str, value: &str) -> Result<()> {
              whole disks",
         )
         .hint(Errno::EBUSY, "more than that is in use already")
+        .hint(
+            Errno::ENOSPC,
+            "the group has no CPUs or no memory nodes yet: give the group \
+             above some, by its cpuset.cpus and cpuset.mems",
+        )
         .hint(Errno::EOPNOTSUPP, "the group is no ordinary one: cgroup.type")
 }

@@ -95,6 +95,7 @@ fn run_cargo(selection: &[String]) -> Result<ExitCode> {
     cargo
         .args(["test", "--no-fail-fast"])
         .args(selection)
+        .args((!selection.is_empty()).then_some("--lib"))
         .env("WORKSHOP_SKIPS", &skips)
         .stdout(input.try_clone().call("dup(pipe)")?)
         .stderr(input);
