@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::missing::{refusing_calls, without_user_namespaces};
-use support::refuses;
+use support::{machine_is_ours, refuses};
 
 use super::scene::Scene;
 
@@ -88,16 +88,9 @@ fn by_debians_setting() {
     let tool = forbidden(scene.host_shell("exec $STEP /mnt/rootfs true"));
     refuses(tool, 125, REMEDY);
     drop(scene);
-    if is_ours() && Path::new(DEBIANS).exists() {
+    if machine_is_ours() && Path::new(DEBIANS).exists() {
         by_debians_kernel();
     }
-}
-
-/// Whether the whole machine is a virtual one that was made for the tests: its
-/// settings are nobody else's.
-fn is_ours() -> bool {
-    let words = std::fs::read_to_string("/proc/cmdline");
-    words.expect("a command line").contains("workshop.job=")
 }
 
 /// The kernel itself refuses, and for root it makes no difference.
@@ -146,6 +139,8 @@ fn maps_that_the_kernel_would_refuse() {
     }
     let two = ["--uid-map", "0:0:1", "--uid-map", "0:1:1"];
     refuses(scene.tool(&two, &["true"]), 125, "overlap inside");
+    let two = ["--uid-map", "0:0:2", "--uid-map", "2:1:1"];
+    refuses(scene.tool(&two, &["true"]), 125, "overlap outside");
     let none = ["--gid-map", "1:0:1"];
     refuses(scene.tool(&none, &["true"]), 125, "has a 0 inside");
     let far = ["--uid-map", "0:4294967294:1"];

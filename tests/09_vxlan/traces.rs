@@ -80,6 +80,19 @@ fn many_that_start_at_once_have_addresses_of_their_own() {
     scene.unchanged(&before, "success");
 }
 
+/// Bridge and tunnel are made one after the other, and removed so too.
+#[test]
+fn half_a_network_is_made_anew() {
+    let scene = Scene::start();
+    let before = scene.states();
+    for half in ["vxbr7 type bridge", "vxlan7 type vxlan id 7 dstport 4789"] {
+        scene.shell(1, &format!("ip link add {half}"));
+        let output = scene.tool(1, PEERS, &["true"]).output().expect("it");
+        assert!(output.status.success(), "{half}: {output:?}");
+        scene.unchanged(&before, half);
+    }
+}
+
 #[test]
 fn clean_removes_what_nobody_was_left_to_remove() {
     let scene = Scene::start();

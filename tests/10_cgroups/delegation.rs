@@ -1,8 +1,11 @@
 //! Who is not root, and where groups may be made.
 
-use support::{InTime, program, rootfs};
+use std::process::Command;
 
-use super::scene::{NAME, Parent, host_with_groups, text};
+use cgroups::Version;
+use support::{InTime, ParentGroup, program, rootfs};
+
+use super::scene::{NAME, host_with_groups, text, tool};
 
 /// Somebody else's place to try in: the program and a root file system where
 /// an ordinary user finds them.
@@ -14,7 +17,7 @@ const PLACE: &str = r#"
     as_user() { exec setpriv --reuid 1234 --regid 1234 --clear-groups "$@"; }
 "#;
 
-fn as_user(script: &str, parent: &Parent) -> std::process::Output {
+fn as_user(script: &str, parent: &ParentGroup) -> std::process::Output {
     let host = super::scene::host().expect("root");
     let mut shell = host.command("sh");
     shell.args(["-euc", &format!("{PLACE}{script}")]);
@@ -28,7 +31,7 @@ fn as_user(script: &str, parent: &Parent) -> std::process::Output {
 #[test]
 fn who_may_make_no_group_is_told_of_delegation() {
     let _host = host_with_groups!();
-    let parent = Parent::make("none");
+    let parent = ParentGroup::make("none");
     let script = "as_user /run/step --cgroup-parent $PARENT /run/box sh";
     let output = as_user(script, &parent);
     let said = text(&output.stderr);
@@ -62,7 +65,7 @@ const DELEGATE: &str = r#"
 #[test]
 fn a_delegated_group_is_enough() {
     let _host = host_with_groups!();
-    let parent = Parent::make("delegated");
+    let parent = ParentGroup::make("delegated");
     let many = "for i in 1 2 3 4 5 6 7 8; do (read x) & done; wait; echo all";
     let script = format!(
         "{DELEGATE}
@@ -78,4 +81,29 @@ fn a_delegated_group_is_enough() {
     let said = text(&output.stderr);
     assert_eq!(text(&output.stdout), "all\n", "{said}");
     assert!(said.contains("can't fork"), "{said}");
+}
+
+#[test]
+fn a_group_with_processes_has_no_children_that_compete() {
+    let host = host_with_groups!();
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let Some(tree) = trees.iter().find(|tree| tree.has("pids")) else {
+        support::skip!("there is no pids", "another kernel");
+    };
+    if tree.version == Version::V1 {
+        let remedy = "cargo workshop test 10 --kernel 6.12";
+        support::elsewhere!("version 1 has no such rule", remedy);
+    }
+    let parent = ParentGroup::make("internal");
+    let mut guest = Command::new("sleep").arg("1000").spawn().expect("sleep");
+    let list = tree.top.join(&parent.name).join("cgroup.procs");
+    std::fs::write(&list, guest.id().to_string()).expect("a move");
+    let options = ["--cgroup-parent", &parent.name];
+    let tool = tool(&host, &options, &["true"]).in_time();
+    guest.kill().expect("a signal");
+    guest.wait().expect("its end");
+    let said = text(&tool.stderr);
+    assert_eq!(tool.status.code(), Some(125), "{said}");
+    assert!(said.contains("EBUSY"), "{said}");
+    assert!(said.contains("no internal processes"), "{said}");
 }

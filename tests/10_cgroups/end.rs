@@ -1,12 +1,11 @@
 //! What is left when it has ended, however it ended.
 
 use std::fs;
-use std::process::Stdio;
 
-use support::{InTime, eventually, status_of};
+use support::{InTime, ParentGroup, eventually, status_of};
 use workshop::host::only_child;
 
-use super::scene::{NAME, Parent, Running, host_with_groups, run, tool};
+use super::scene::{NAME, Running, host_with_groups, run};
 
 #[test]
 fn its_group_goes_with_it() {
@@ -34,7 +33,7 @@ fn what_a_killed_tool_has_left_the_next_one_removes() {
 #[test]
 fn a_leftover_that_stays_keeps_nobody_from_starting() {
     let host = host_with_groups!();
-    let parent = Parent::make("stays");
+    let parent = ParentGroup::make("stays");
     let name = format!("workshop-{:012x}", std::process::id());
     let leftover = parent.paths[0].join(name);
     fs::create_dir(&leftover).expect("mkdir");
@@ -75,32 +74,6 @@ fn groups_below_are_removed_with_it() {
     eventually("the container makes groups", || inside.join("a/b").exists());
     running.end();
     assert!(!inside.exists());
-}
-
-#[test]
-fn no_group_is_left_however_it_ends() {
-    let host = host_with_groups!();
-    let parent = Parent::make("end");
-    let options = ["--cgroup-parent", &parent.name, "--init"];
-    for command in ["true", "false", "no-such-program"] {
-        let mut tool = tool(&host, &options, &[command]);
-        status_of(&mut tool.stderr(Stdio::null()).spawn().expect("a tool"));
-        assert_eq!(parent.children(), 0, "{command}");
-    }
-    let sleep = "trap 'exit 3' INT TERM; sleep 1000 & wait";
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        let running = Running::start(&host, &options, sleep);
-        assert!(parent.children() > 0);
-        running.signal(signal);
-        assert_eq!(parent.children(), 0, "signal {signal}");
-    }
-    // Nobody is left to do it; who comes next does.
-    Running::start(&host, &options, sleep).kill();
-    assert!(run(&host, &options, "true").status.success());
-    eventually("the group of the killed one is gone", || {
-        assert!(run(&host, &options, "true").status.success());
-        parent.children() == 0
-    });
 }
 
 /// Not all that is in a group is in the container: its pid namespace does not

@@ -1,7 +1,7 @@
 //! How fast it may send and receive.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use support::{InTime, eventually, program, refuses, rootfs};
 use workshop::host::Host;
@@ -9,11 +9,11 @@ use workshop::host::Host;
 use super::scene::{NAME, host_with_groups, tool};
 
 /// Bytes: of what is allowed in a second, and of what is sent.
-const RATE: u32 = 1 << 20;
-const MUCH: &str = "2000000";
+pub(crate) const RATE: u32 = 1 << 20;
+pub(crate) const MUCH: &str = "2000000";
 
 /// `peer take` waits: its line is read.
-fn taker(mut tool: std::process::Command) -> Child {
+pub(crate) fn taker(mut tool: Command) -> Child {
     tool.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut taker = tool.spawn().expect("it starts");
     let mut line = [0; 6];
@@ -24,7 +24,7 @@ fn taker(mut tool: std::process::Command) -> Child {
 }
 
 /// What it then says, in parts of what is allowed.
-fn rate(mut taker: Child) -> f64 {
+pub(crate) fn rate(mut taker: Child) -> f64 {
     let mut line = String::new();
     let stdout = taker.stdout.take().expect("its output");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -33,31 +33,38 @@ fn rate(mut taker: Child) -> f64 {
     rate / f64::from(RATE)
 }
 
-fn container(
+pub(crate) fn container(
     host: &Host,
+    network: &str,
     options: &[&str],
     words: &[&str],
-) -> std::process::Command {
+) -> Command {
     let volume = format!("{}:/dev/peer:ro", program("peer").display());
     let mut tool = host.command(program(NAME));
-    tool.args(["--network", "bridge", "-v", &volume]).args(options);
+    tool.args(["--network", network, "-v", &volume]).args(options);
     tool.arg(rootfs()).arg("/dev/peer").args(words);
     tool.stderr(Stdio::null());
     tool
 }
 
-fn sent(host: &Host, options: &[&str]) -> f64 {
+/// `peer take`, on the host.
+pub(crate) fn host_takes(host: &Host) -> Command {
     let mut peer = host.command("timeout");
     peer.arg(support::nearly_patience()).arg(program("peer"));
     peer.args(["take", "9000"]);
-    let taker = taker(peer);
+    peer
+}
+
+fn sent(host: &Host, options: &[&str]) -> f64 {
+    let taker = taker(host_takes(host));
     let words = ["give", "10.88.8.1", "9000", MUCH];
-    assert!(container(host, options, &words).in_time().status.success());
+    let mut giver = container(host, "bridge", options, &words);
+    assert!(giver.in_time().status.success());
     rate(taker)
 }
 
 fn received(host: &Host, options: &[&str]) -> f64 {
-    let taker = taker(container(host, options, &["take", "9000"]));
+    let taker = taker(container(host, "bridge", options, &["take", "9000"]));
     let mut peer = host.command(program("peer"));
     peer.args(["give", "10.88.8.2", "9000", MUCH]);
     assert!(peer.in_time().status.success());

@@ -1,7 +1,7 @@
 //! A host on which groups can be made, and containers in them.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -39,6 +39,18 @@ fn tree_of(v1: &str, v2: &str) -> cgroups::Hierarchy {
         Version::V2 => tree.has(v2),
     });
     tree.expect("a tree with the controller")
+}
+
+/// Of the lines of /proc/PID/cgroup those of the trees that are mounted: a
+/// container is moved in no other.
+pub(crate) fn in_reach(groups: &str) -> Vec<&str> {
+    let trees = cgroups::hierarchies().expect("hierarchies");
+    let names: Vec<_> = trees.iter().map(cgroups::Hierarchy::name).collect();
+    let is_mounted = |line: &&str| {
+        let name = line.split(':').nth(1).expect("a name");
+        names.iter().any(|other| other == name)
+    };
+    groups.lines().filter(is_mounted).collect()
 }
 
 /// The step with these options and no others.
@@ -91,13 +103,9 @@ impl Running {
         let groups = fs::read_to_string(format!("/proc/{}/cgroup", self.pid));
         let groups = groups.expect("its groups");
         let tree = tree_of(v1, v2);
-        let names = match tree.version {
-            Version::V1 => tree.controllers.join(","),
-            Version::V2 => String::new(),
-        };
         let path = groups.lines().find_map(|line| {
             let (_, rest) = line.split_once(':')?;
-            rest.strip_prefix(&format!("{names}:"))
+            rest.strip_prefix(&format!("{}:", tree.name()))
         });
         let path = path.expect("its group").trim_start_matches('/');
         tree.top.join(path)
@@ -117,11 +125,35 @@ impl Running {
         cgroups::Running::find(name.expect("text")).expect("it runs")
     }
 
+    /// How long somebody in it stood still for want of it, if the kernel counts.
+    pub(crate) fn pressure_file(&self, of: &str) -> Option<PathBuf> {
+        let trees = cgroups::hierarchies().expect("hierarchies");
+        let is_v2 = |tree: &&cgroups::Hierarchy| tree.version == Version::V2;
+        let tree = trees.iter().find(is_v2)?;
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", self.pid));
+        let groups = groups.expect("its groups");
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let file = tree.top.join(path).join(format!("{of}.pressure"));
+        fs::read_to_string(&file).is_ok().then_some(file)
+    }
+
     /// A file in the upper directory.
     pub(crate) fn limit_file(&self, v1: &str, v2: &str, file: &str) -> String {
         let inside = self.inside(v1, v2);
         let above = inside.parent().expect("a group above");
         fs::read_to_string(above.join(file)).expect(file)
+    }
+
+    /// What it says when it has read that, and ends.
+    pub(crate) fn says_after(mut self, line: &str) -> String {
+        let mut stdin = self.tool.stdin.take().expect("its input");
+        stdin.write_all(line.as_bytes()).expect("a write");
+        drop(stdin);
+        let mut said = String::new();
+        let stdout = self.tool.stdout.as_mut().expect("its output");
+        stdout.read_to_string(&mut said).expect("text");
+        status_of(&mut self.tool);
+        said
     }
 
     /// Ends its input.
@@ -149,56 +181,4 @@ pub(crate) fn number(text: &str, key: &str) -> u64 {
     let mut lines = text.lines();
     let value = lines.find_map(|l| l.strip_prefix(key)?.trim().parse().ok());
     value.unwrap_or_else(|| panic!("no {key} in {text}"))
-}
-
-/// A group of the test's own in each tree, for `--cgroup-parent`.
-pub(crate) struct Parent {
-    pub(crate) name: String,
-    pub(crate) paths: Vec<PathBuf>,
-}
-
-impl Parent {
-    pub(crate) fn make(name: &str) -> Self {
-        let name = format!("test-{name}-{}", std::process::id());
-        let make = |tree: cgroups::Hierarchy| {
-            let path = tree.top.join(&name);
-            fs::create_dir(&path).expect("mkdir");
-            let is_v1 = tree.version == Version::V1;
-            if is_v1 && tree.has("cpuset") {
-                for file in ["cpuset.cpus", "cpuset.mems"] {
-                    let above = fs::read_to_string(tree.top.join(file));
-                    fs::write(path.join(file), above.expect(file)).expect(file);
-                }
-            }
-            path
-        };
-        let trees = cgroups::hierarchies().expect("hierarchies");
-        let paths = trees.into_iter().map(make).collect();
-        Self { name, paths }
-    }
-
-    /// How many groups are in it, of all trees.
-    pub(crate) fn children(&self) -> usize {
-        let entries = |path| fs::read_dir(path).expect("a group").flatten();
-        let is_dir = |entry: &fs::DirEntry| entry.path().is_dir();
-        self.paths.iter().flat_map(entries).filter(is_dir).count()
-    }
-}
-
-impl Drop for Parent {
-    fn drop(&mut self) {
-        let remove = |path: &PathBuf| {
-            // A test may have made one more.
-            let _ = fs::remove_dir(path.join("first"));
-            fs::remove_dir(path).is_ok()
-        };
-        for path in &self.paths {
-            match std::thread::panicking() {
-                true => drop(remove(path)),
-                false => {
-                    support::eventually("no group is left", || remove(path))
-                }
-            }
-        }
-    }
 }

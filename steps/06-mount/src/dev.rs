@@ -8,7 +8,7 @@ use nix::sys::stat::{
     Mode, SFlag, major, makedev, minor, mkdirat, mknodat, umask,
 };
 use nix::unistd::symlinkat;
-use process::{Call, Error, Result};
+use process::{Call, Error, Hint, Result};
 
 use crate::api::{Filesystem, inert};
 use crate::root::{Place, Root, kind};
@@ -72,7 +72,10 @@ fn make_node(dev: &Root, name: &str, device: u64) -> Result<()> {
     match mknodat(dev, name, SFlag::S_IFCHR, mode, device) {
         // A user namespace makes no devices, nor may some containers.
         Err(Errno::EPERM) => bind_node(dev, name, device),
-        result => result.call(format_args!("mknod(\"/dev/{name}\")")),
+        result => result.call(format_args!("mknod(\"/dev/{name}\")")).hint(
+            Errno::EOVERFLOW,
+            "in a user namespace only who is in its map owns anything",
+        ),
     }
 }
 

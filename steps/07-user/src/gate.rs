@@ -61,7 +61,8 @@ impl Gate {
     /// Inside: waits until the gate is open; gives what was handed over.
     ///
     /// If `parent` ends before, so does this process, and says nothing: who
-    /// closed the door has said why. It can't leave that to
+    /// closed the door has said why. There is no end of file to tell, since
+    /// this process holds a copy of `outside` too. And it can't leave that to
     /// [`pid::die_with`], whose wish the change of user that follows would
     /// undo.
     pub fn wait(&self, parent: &pid::Parent) -> Result<Vec<OwnedFd>> {

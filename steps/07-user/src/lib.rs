@@ -2,7 +2,7 @@
 //!
 //! A user namespace gives numbers of users and groups another meaning. Two
 //! maps say which user outside each user inside *is*: 0 inside may be
-//! 1900000000 outside, to whom nothing belongs. And its first process has
+//! 1900000000 outside, to whom no file belongs. And its first process has
 //! every capability, but only over what belongs to the namespace: the other
 //! namespaces that were made with it, and the files of those users.
 //!
@@ -56,7 +56,8 @@ pub fn spawn_into(
         .map_err(refusal::explain)
 }
 
-/// Fails unless `pid` is in another user namespace than the caller.
+/// Fails unless `pid` is in another user namespace than the caller, whatever
+/// was said when it was made: a container of the caller's own users is none.
 fn must_have_its_own(pid: Pid) -> Result<()> {
     let link = |who: &str| {
         let path = format!("/proc/{who}/ns/user");
@@ -65,6 +66,6 @@ fn must_have_its_own(pid: Pid) -> Result<()> {
     match link(&pid.to_string())? == link("self")? {
         false => Ok(()),
         true => Err(Error::of_call("clone3(CLONE_NEWUSER)", Errno::EINVAL)
-            .with_hint("this kernel was made without user namespaces")),
+            .with_hint("it went through, and made no user namespace")),
     }
 }

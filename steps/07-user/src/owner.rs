@@ -64,8 +64,9 @@ const REMEDY: &str = "make a copy of your own, `cp -r`, or give the files to \
      --map-auto --map-root-user chown -R`; or take it as it is: \
      --foreign-rootfs";
 
-/// Which of the sources are to be mapped: ROOTFS, if its owner is nobody
-/// inside, and the volumes that the user named. Others keep their owners,
+/// Which of the sources, of which ROOTFS is the first and the volumes follow,
+/// are to be mapped: ROOTFS, if its owner is nobody inside, and the volumes
+/// that the user named. Others keep their owners,
 /// who are nobody inside: that is what protects them.
 fn to_map(
     sources: &Sources,

@@ -16,8 +16,8 @@ impl Ids {
     /// Writes the maps of the user namespace that `child` is the first process
     /// of. Each can be written once, in a single write(2).
     ///
-    /// The writer must be somebody who is in the parent namespace: in there
-    /// nobody has rights over the numbers out here.
+    /// The writer is somebody outside: in there nobody has rights over the
+    /// numbers out here, but for the one that is his own.
     pub fn write(&self, child: &pid::Child) -> Result<()> {
         let pid = child.pid();
         must_have_its_own(pid)?;

@@ -27,9 +27,8 @@ const CABLE: &str = "workshop-";
 
 /// As the container knows its end of the cable.
 const INSIDE: &str = "eth0";
-/// The numbers of interfaces in a new network namespace.
+/// The first interface of every network namespace, and so its number.
 pub(crate) const LOOPBACK: u32 = 1;
-const ETH0: u32 = 2;
 
 impl NetOptions {
     pub(crate) fn addresses(&self, number: u32) -> Addresses {
@@ -212,20 +211,22 @@ pub(crate) fn configure_inside(
     addresses: Addresses,
 ) -> Result<()> {
     let mut netlink = there.within(Netlink::open)?;
+    // Not always 2: with some modules, a network begins with a tunnel or two.
+    let eth0 = there.within(|| link::index_of(INSIDE))?;
     let host = options.addresses(HOST);
     let Addresses { v4, v6 } = addresses;
     let mut requests = vec![
         link::up(LOOPBACK),
-        address::add(ETH0, v4.into(), options.subnet.length),
+        address::add(eth0, v4.into(), options.subnet.length),
     ];
     let mut gateways = vec![host.v4.into()];
     if has_v6() {
-        requests.push(address::add(ETH0, v6.into(), Subnet6::LENGTH));
+        requests.push(address::add(eth0, v6.into(), Subnet6::LENGTH));
         gateways.push(host.v6.into());
     }
-    requests.push(link::up(ETH0));
+    requests.push(link::up(eth0));
     let routes = gateways.into_iter();
-    requests.extend(routes.map(|to| address::add_default_route(ETH0, to)));
+    requests.extend(routes.map(|to| address::add_default_route(eth0, to)));
     netlink.request(&requests)
 }
 
@@ -248,10 +249,8 @@ fn mac_of(addresses: Addresses) -> Mac {
 /// Removes the cable, from the container's side: by what name it is known on
 /// the host need not be known.
 pub(crate) fn unplug(there: &Namespace) -> Result<()> {
-    let mut netlink = there.within(Netlink::open)?;
-    match netlink.request(&[link::del(ETH0)]) {
-        // It was never plugged in, or root inside has removed it.
-        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
-        result => result,
-    }
+    let Ok(eth0) = there.within(|| link::index_of(INSIDE)) else {
+        return Ok(()); // It was never plugged in, or root has removed it.
+    };
+    there.within(Netlink::open)?.request(&[link::del(eth0)])
 }

@@ -7,7 +7,8 @@
 //!
 //! The messages are made by hand. No crate that is kept up does it without a C
 //! library or the program nft, and there is not much to it: attributes, of
-//! length, kind and value, one within the other. All numbers are big-endian.
+//! length, kind and value, one within the other. Numbers that nf_tables reads are
+//! big-endian. What it compares is as it lies in the packet, or in the kernel.
 
 pub(crate) mod expression;
 

@@ -29,6 +29,9 @@ const OVERHEAD_V6: u32 = 14 + 8 + 8 + 40;
 /// Of an Ethernet, and of a network that ends at this host.
 const ETHERNET: u32 = 1500;
 
+/// As far as networks go beyond that. Loopback's 65536 are no wire's.
+const JUMBO: u32 = 9000;
+
 /// For whatever is not known.
 const ANYBODY: link::Mac = [0; 6];
 
@@ -58,12 +61,15 @@ impl Tenant {
         let underlay = options.local.map(|local| Underlay::of(netlink, local));
         let underlay = underlay.transpose()?;
         let mtu = underlay.as_ref().map_or(ETHERNET, Underlay::tenants_mtu);
-        if let Ok(vtep) = link::index_of(&name) {
+        let bridge = link::index_of(&bridge_of(vni));
+        if let (Ok(vtep), Ok(bridge)) = (link::index_of(&name), bridge) {
             let network = format!("network {vni}");
             link::must_agree(netlink, vtep, &network, &options.agreement())?;
             add_peers(netlink, vtep, options)?;
-            return Ok(Self { bridge: link::index_of(&bridge_of(vni))?, mtu });
+            return Ok(Self { bridge, mtu });
         }
+        // Half of it, by somebody who was killed in between.
+        Self::remove_unused(netlink, vni)?;
         let bridge = make_bridge(netlink, &bridge_of(vni), mtu)?;
         let vtep = vtep(&name, options, underlay.as_ref(), mtu, bridge);
         netlink.request(&[vtep]).hint(
@@ -99,11 +105,10 @@ impl Tenant {
         if Self::is_used(netlink, vni)? {
             return Ok(false);
         }
-        if let Ok(bridge) = link::index_of(&bridge_of(vni)) {
-            let vtep = link::index_of(&vtep_of(vni)).ok();
-            let both: Vec<_> = vtep.into_iter().chain([bridge]).collect();
-            let both: Vec<_> = both.into_iter().map(link::del).collect();
-            netlink.request(&both)?;
+        for name in [vtep_of(vni), bridge_of(vni)] {
+            if let Ok(index) = link::index_of(&name) {
+                netlink.request(&[link::del(index)])?;
+            }
         }
         Ok(true)
     }
@@ -165,7 +170,7 @@ impl Underlay {
     /// What is left for the tenant. Larger packets would be cut in pieces
     /// below, or be lost, and nobody be told.
     fn tenants_mtu(&self) -> u32 {
-        self.mtu.saturating_sub(self.overhead).min(ETHERNET * 6)
+        self.mtu.saturating_sub(self.overhead).min(JUMBO)
     }
 }
 
@@ -202,11 +207,17 @@ fn vtep(
 /// them: the tenant's network ends at its bridges.
 fn make_bridge(netlink: &mut Netlink, name: &str, mtu: u32) -> Result<u32> {
     let mtu = LinkAttribute::Mtu(mtu);
-    netlink.request(&[link::add(name, InfoKind::Bridge, None, vec![mtu])])?;
+    netlink
+        .request(&[link::add(name, InfoKind::Bridge, None, vec![mtu])])
+        .hint(
+            Errno::EEXIST,
+            "containers are plugged into it, and somebody has removed its \
+             tunnel: end them",
+        )?;
     let index = link::index_of(name)?;
-    // No address of its own, no answer for those of other interfaces, and
-    // nothing taken from where no route leads: ip-sysctl in the kernel's
-    // documentation.
+    // It has no address of its own. ARP gets no answer for those of other
+    // interfaces; and nothing is taken whose sender no route leads back to
+    // here: ip-sysctl in the kernel's documentation.
     set(&format!("net/ipv4/conf/{name}/arp_ignore"), "8")?;
     set(&format!("net/ipv4/conf/{name}/rp_filter"), "1")?;
     let v6 = format!("net/ipv6/conf/{name}/disable_ipv6");

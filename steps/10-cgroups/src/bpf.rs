@@ -1,10 +1,11 @@
-//! The list of devices in version 2: a program that the kernel asks.
+//! What has no file in version 2: a program that the kernel asks.
 //!
-//! There is no file for it. Each time a process of the group opens a device,
-//! or makes a node, the kernel runs a program of ours with the question in
-//! `struct bpf_cgroup_dev_ctx`, and its result is the answer: 1 for yes. The
-//! program is in eBPF, the machine language of a machine that the kernel
-//! plays: ten registers, instructions of eight bytes (bpf(2)).
+//! Each time a process of the group opens a device, or makes a node, the kernel
+//! runs a program of ours with the question in `struct bpf_cgroup_dev_ctx`, and
+//! its result is the answer: 1 for yes. The program is in eBPF, the machine
+//! language of a machine that the kernel plays: ten registers, instructions of
+//! eight bytes (bpf(2)). Another one is asked about each packet that the group
+//! sends, and may give it a priority.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -19,7 +20,7 @@ use crate::devices::Rule;
 /// how far to jump or where to look, and a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
-struct Instruction {
+pub(crate) struct Instruction {
     code: u8,
     registers: u8,
     offset: i16,
@@ -33,11 +34,16 @@ const SET: u8 = 0xb7; // a number
 const AND: u8 = 0x54;
 const UNLESS_EQUAL: u8 = 0x55;
 const EXIT: u8 = 0x95;
+const STORE: u8 = 0x63; // 32 bits to memory
 
 /// Where the question is in the context, which register 1 points to.
 const ACCESS: i16 = 0; // what << 16 | kind
 const MAJOR: i16 = 4;
 const MINOR: i16 = 8;
+
+/// Where in `struct __sk_buff`, if it is about a packet.
+const PRIORITY: i16 = 32;
+const INTERFACE: i16 = 40;
 
 /// From <linux/bpf.h>.
 const BLOCK: i32 = 1;
@@ -49,7 +55,7 @@ fn instruction(code: u8, to: u8, from: u8, number: i32) -> Instruction {
 
 /// For each rule: is it this kind, may all of that be done, is it this
 /// device? Then yes; else the next rule. At the end no.
-fn assemble(rules: &[Rule]) -> Vec<Instruction> {
+pub(crate) fn assemble(rules: &[Rule]) -> Vec<Instruction> {
     let load =
         |to, offset| Instruction { offset, ..instruction(LOAD, to, 1, 0) };
     // 2: the kind; 3: what is to be done; 4 and 5: the device.
@@ -103,6 +109,19 @@ fn rule_to_code(rule: &Rule) -> Vec<Instruction> {
     code
 }
 
+/// What leaves by this interface gets the priority; and all may leave.
+pub(crate) fn prioritize(interface: u32, priority: u32) -> Vec<Instruction> {
+    let at = |offset, line| Instruction { offset, ..line };
+    vec![
+        at(INTERFACE, instruction(LOAD, 2, 1, 0)),
+        at(2, instruction(UNLESS_EQUAL, 2, 0, interface as i32)),
+        instruction(SET, 3, 0, priority as i32),
+        at(PRIORITY, instruction(STORE, 1, 3, 0)),
+        instruction(SET, 0, 0, 1),
+        instruction(EXIT, 0, 0, 0),
+    ]
+}
+
 /// `union bpf_attr` for BPF_PROG_LOAD, as far as we need it.
 #[repr(C)]
 #[derive(Default)]
@@ -129,23 +148,41 @@ struct Attach {
 
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_PROG_ATTACH: i32 = 8;
-const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
-const BPF_CGROUP_DEVICE: u32 = 6;
 /// The programs of the groups above are asked too, and all must say yes.
 const BPF_F_ALLOW_MULTI: u32 = 2;
 
-/// Has the kernel ask about every device that the group uses.
-pub(crate) fn attach(group: &Path, rules: &[Rule]) -> Result<()> {
-    let program = assemble(rules);
+/// When the kernel asks: the type of the program, and its place at the group.
+#[derive(Debug)]
+pub(crate) struct Hook {
+    name: &'static str,
+    program: u32,
+    place: u32,
+}
+
+/// BPF_PROG_TYPE_CGROUP_DEVICE and BPF_CGROUP_DEVICE.
+pub(crate) const DEVICES: Hook =
+    Hook { name: "devices", program: 15, place: 6 };
+
+/// BPF_PROG_TYPE_CGROUP_SKB and BPF_CGROUP_INET_EGRESS.
+pub(crate) const PACKETS: Hook =
+    Hook { name: "--net-priority", program: 8, place: 1 };
+
+/// Has the kernel ask the program about all that the group does.
+pub(crate) fn attach(
+    group: &Path,
+    hook: &Hook,
+    program: &[Instruction],
+) -> Result<()> {
+    let Hook { name, .. } = hook;
     let load = Load {
-        kind: BPF_PROG_TYPE_CGROUP_DEVICE,
+        kind: hook.program,
         count: program.len() as u32,
         instructions: program.as_ptr().addr() as u64,
         license: c"MIT".as_ptr().addr() as u64,
         ..Load::default()
     };
     let program = bpf(BPF_PROG_LOAD, &load)
-        .call("devices: bpf(BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE)")
+        .call(format_args!("{name}: bpf(BPF_PROG_LOAD)"))
         .hint(Errno::EPERM, "it takes root: CAP_BPF and CAP_NET_ADMIN")?;
     // SAFETY: the kernel has just opened it, and nobody else knows of it.
     let program = unsafe { OwnedFd::from_raw_fd(program) };
@@ -153,12 +190,12 @@ pub(crate) fn attach(group: &Path, rules: &[Rule]) -> Result<()> {
     let attach = Attach {
         target: open.as_raw_fd(),
         program: program.as_raw_fd(),
-        kind: BPF_CGROUP_DEVICE,
+        kind: hook.place,
         flags: BPF_F_ALLOW_MULTI,
     };
     bpf(BPF_PROG_ATTACH, &attach)
         .map(drop)
-        .call(format_args!("devices: bpf(BPF_PROG_ATTACH, {group:?})"))
+        .call(format_args!("{name}: bpf(BPF_PROG_ATTACH, {group:?})"))
         .hint(
             Errno::EPERM,
             "the program of a group above does not allow others below it",

@@ -109,7 +109,9 @@ pub(crate) fn restrict(group: &Group, added: &[Allowed]) -> Result<()> {
     }
     match (group.directory("devices"), group.unified()) {
         (Some((Version::V1, path)), _) => write_list(path, &rules),
-        (_, Some(path)) => bpf::attach(path, &rules),
+        (_, Some(path)) => {
+            bpf::attach(path, &bpf::DEVICES, &bpf::assemble(&rules))
+        }
         _ => Err(Error::new("devices: no controller, and no version 2")
             .with_hint("mount -t cgroup2 none /sys/fs/cgroup")),
     }

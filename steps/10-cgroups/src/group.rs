@@ -20,7 +20,7 @@ use crate::hierarchy::{Hierarchy, Version, hierarchies};
 use crate::limit::{Limit, Setting};
 use crate::options::{Enabled, GroupOptions};
 use crate::write::write;
-use crate::{devices, kill, memory, sweep, systemd, v1, v2};
+use crate::{devices, kill, memory, priority, sweep, systemd, v1, v2};
 
 /// The name of the directory with the processes.
 pub const INSIDE: &str = "inside";
@@ -56,7 +56,7 @@ impl Group {
         }
         let name = format!("{PREFIX}{}", random_name()?);
         if options.cgroup_parent.is_none() {
-            systemd::enter_scope(&name)?;
+            systemd::enter_scope(&name, options.weight())?;
         }
         let hierarchies = hierarchies()?;
         if hierarchies.is_empty() {
@@ -78,15 +78,12 @@ impl Group {
             group.add(hierarchy, &parent, &name)?;
         }
         for limit in &limits {
-            let (place, setting) = group.find(limit)?;
-            limit.check(&setting)?;
-            place.set(limit, &setting)?;
+            group.set(limit)?;
         }
         // Before there are groups below, which version 1 would not change.
         devices::restrict(&group, &options.devices)?;
         group.make_inside()?;
-        for limit in &limits {
-            let (place, setting) = group.find(limit)?;
+        for (place, setting) in limits.iter().filter_map(|l| group.find(l)) {
             place.set_inside(&setting)?;
         }
         Ok(group)
@@ -141,20 +138,30 @@ impl Group {
         Ok(())
     }
 
+    /// Writes it to its file. For one of them version 2 has a program instead.
+    fn set(&self, limit: &Limit) -> Result<()> {
+        match (self.find(limit), limit, self.unified()) {
+            (Some((place, setting)), ..) => {
+                limit.check(&setting)?;
+                place.set(limit, &setting)
+            }
+            (None, Limit::NetPriority(interface, number), Some(group)) => {
+                priority::set(group, interface, *number)
+            }
+            _ => Err(no_controller(limit)),
+        }
+    }
+
     /// Where the controller of this limit is, and what to write there.
-    fn find(&self, limit: &Limit) -> Result<(&Place, Setting)> {
-        for place in &self.places {
+    fn find(&self, limit: &Limit) -> Option<(&Place, Setting)> {
+        self.places.iter().find_map(|place| {
             let setting = match place.hierarchy.version {
                 Version::V1 => v1::file(limit),
                 Version::V2 => v2::file(limit),
-            };
-            if let Some(setting) = setting
-                && place.hierarchy.has(setting.controller)
-            {
-                return Ok((place, setting));
-            }
-        }
-        Err(no_controller(limit))
+            }?;
+            let has = place.hierarchy.has(setting.controller);
+            has.then_some((place, setting))
+        })
     }
 
     /// The directory that the container is to be born in, if the machine has
@@ -326,10 +333,16 @@ fn no_controller(limit: &Limit) -> Error {
          {one} in version 1",
         limit.option()
     ))
-    .with_hint(
-        "`cargo workshop doctor` says which controllers there are; a kernel \
-         may lack one, and the group above may not hand it on",
-    )
+    .with_hint(match limit {
+        Limit::NetClass(_) => {
+            "version 2 has no classes: nftables asks for the group itself, \
+             `socket cgroupv2 level 1 GROUP`, which --cgroup-parent names"
+        }
+        _ => {
+            "`cargo workshop doctor` says which controllers there are; a \
+             kernel may lack one, and the group above may not hand it on"
+        }
+    })
 }
 
 /// `path` in the hierarchy that is mounted at `top`.

@@ -32,6 +32,14 @@ impl Hierarchy {
     pub fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|name| name == controller)
     }
+
+    /// What /proc/PID/cgroup calls it: nothing, if it is that of version 2.
+    pub fn name(&self) -> String {
+        match self.version {
+            Version::V1 => self.controllers.join(","),
+            Version::V2 => String::new(),
+        }
+    }
 }
 
 /// All that this process is in, and that are mounted where it can see them.
@@ -46,9 +54,14 @@ pub fn hierarchies() -> Result<Vec<Hierarchy>> {
 
 /// `4:memory:/path` of version 1, `0::/path` of version 2.
 fn find(line: &str, mounts: &str) -> Option<Hierarchy> {
-    let mut fields = line.splitn(3, ':').skip(1);
-    let (names, path) = (fields.next()?, fields.next()?);
-    let version = if names.is_empty() { Version::V2 } else { Version::V1 };
+    let mut fields = line.splitn(3, ':');
+    let (number, names) = (fields.next()?, fields.next()?);
+    let path = fields.next()?;
+    let version = match (number, names) {
+        ("0", "") => Version::V2,
+        (_, "") => return None, // It is about to vanish.
+        _ => Version::V1,
+    };
     let (top, own) = mounts
         .lines()
         .filter_map(Mount::parse)
@@ -118,5 +131,8 @@ mod tests {
         assert_eq!(cpu.own, Path::new("/sys/fs/cgroup/cpu,cpuacct/"));
         assert!(find("4:memory:/elsewhere", mounts).is_none());
         assert!(find("0::/", mounts).is_none());
+        let mounts = "36 31 0:33 / /sys/fs/cgroup rw - cgroup2 c rw";
+        assert!(find("0::/", mounts).is_some());
+        assert!(find("10::/", mounts).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! What the container sees of its group.
 
-use std::fs::{create_dir, read_to_string};
+use std::fs::create_dir;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -9,35 +9,40 @@ use nix::sched::CloneFlags;
 use nix::unistd::symlinkat;
 use process::{Call, Hint, Result};
 
+use crate::hierarchy::{Hierarchy, Version, hierarchies};
 use crate::options::GroupOptions;
 
 /// Makes the groups that this process is in the highest that it sees:
 /// cgroup_namespaces(7). Call it when the process is where it belongs.
-pub fn unshare() -> Result<()> {
+///
+/// Gives the trees that it was moved in: those that are mounted here. In
+/// another one it is where its caller is.
+pub fn unshare() -> Result<Vec<Hierarchy>> {
+    let trees = hierarchies()?; // by the names of outside
     nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP)
         .call("unshare(CLONE_NEWCGROUP)")
-        .hint(Errno::EPERM, "it takes root (CAP_SYS_ADMIN)")
+        .hint(Errno::EPERM, "it takes root (CAP_SYS_ADMIN)")?;
+    Ok(trees)
 }
 
-/// Mounts the groups on `/sys/fs/cgroup`. Call it when `/sys` is the
+/// Mounts these trees on `/sys/fs/cgroup`. Call it when `/sys` is the
 /// container's own.
-pub fn mount_groups(options: &GroupOptions) -> Result<()> {
+pub fn mount_groups(options: &GroupOptions, trees: &[Hierarchy]) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let read_only = match options.writable_cgroups {
         true => MsFlags::empty(),
         false => MsFlags::MS_RDONLY,
     };
-    let file = "/proc/self/cgroup";
-    let groups = read_to_string(file).call(format_args!("read({file:?})"))?;
-    let names = groups.lines().filter_map(|line| line.split(':').nth(1));
     let top = Path::new("/sys/fs/cgroup");
-    match names.collect::<Vec<_>>().as_slice() {
+    match trees {
         [] => {}
-        [""] => mount_at(top, "cgroup2", flags | read_only, "")?,
+        [only] if only.version == Version::V2 => {
+            mount_at(top, "cgroup2", flags | read_only, "")?;
+        }
         several => {
             mount_at(top, "tmpfs", flags, "mode=755,size=64k")?;
-            for names in several {
-                mount_tree(top, names, flags | read_only)?;
+            for tree in several {
+                mount_tree(top, &tree.name(), flags | read_only)?;
             }
             let remount = flags | MsFlags::MS_RDONLY | MsFlags::MS_REMOUNT;
             mount_at(top, "tmpfs", remount, "")?;

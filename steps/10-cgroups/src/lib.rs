@@ -22,6 +22,7 @@ mod kill;
 mod limit;
 mod memory;
 mod options;
+mod priority;
 mod running;
 mod shaping;
 mod sweep;

@@ -35,7 +35,7 @@ pub(crate) enum Limit {
     /// The class that `tc` knows the group's packets by.
     NetClass(u32),
     /// Interface and priority.
-    NetPriority(String, i64),
+    NetPriority(String, u32),
 }
 
 /// In a second.
@@ -142,7 +142,6 @@ impl Limit {
             Self::Memory(n) | Self::MemoryHigh(n) | Self::Pids(n) => n < 0,
             Self::MemorySwap { both, .. } => both < 0,
             Self::Io { rate, .. } => rate < 0,
-            Self::NetPriority(_, priority) => priority < 0,
             _ => false,
         }
     }

@@ -106,12 +106,12 @@ fn child(
     pid::die_with(parent)?; // the change of user would undo it
     network.bring_up()?; // it takes that root
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
-    cgroups::unshare()?; // in its group, which becomes the top of what it sees
+    let trees = cgroups::unshare()?; // its group: the top of what it sees
     uts::set_names(&options.names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
     let sources = user::received(handed, rootfs, mounts)?;
     mount::enter(sources, mounts)?;
-    cgroups::mount_groups(&options.group)?; // in the /sys that is new
+    cgroups::mount_groups(&options.group, &trees)?; // in the /sys that is new
 
     pid::run(&options.init, || process::exec(&options.command, &environment))
 }

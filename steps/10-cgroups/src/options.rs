@@ -61,12 +61,14 @@ pub struct GroupOptions {
     #[arg(long = "device", value_name = "HOST[:INSIDE][:rwm]",
           value_parser = parse_device)]
     pub(crate) devices: Vec<Allowed>,
-    /// The class of its packets, for tc(8) (version 1)
+    /// The class of its packets, for tc(8) and nft(8) (version 1). Takes
+    /// --network host
     #[arg(long, value_name = "MAJOR:MINOR", value_parser = parse_class)]
     net_class: Option<u32>,
-    /// The priority of its packets on an interface (version 1)
+    /// The priority of its packets on an interface, or their class there: of
+    /// 1:10 it is 0x10010. Takes --network host
     #[arg(long, value_name = "INTERFACE:N", value_parser = parse_priority)]
-    net_priority: Vec<(String, i64)>,
+    net_priority: Vec<(String, u32)>,
     /// Bytes a second that it may send, and as many that it may receive, such
     /// as `1m`
     #[arg(long, value_name = "BYTES", value_parser = parse_net_rate)]
@@ -135,10 +137,14 @@ fn parse_class(text: &str) -> Parsed<u32> {
     }
 }
 
-fn parse_priority(text: &str) -> Parsed<(String, i64)> {
-    let form = "the form is INTERFACE:N";
+fn parse_priority(text: &str) -> Parsed<(String, u32)> {
+    let form = "the form is INTERFACE:N, and N is not negative";
     let (interface, priority) = text.rsplit_once(':').ok_or(form)?;
-    Ok((interface.into(), priority.parse().map_err(|_| form)?))
+    let number = match priority.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => priority.parse(),
+    };
+    Ok((interface.into(), number.map_err(|_| form)?))
 }
 
 impl GroupOptions {
@@ -149,6 +155,21 @@ impl GroupOptions {
             mounts.with_file(&device.host, &device.inside)
         };
         self.devices.iter().fold(mounts, add)
+    }
+
+    /// What it weighs, if it is possible.
+    pub(crate) fn weight(&self) -> Option<u64> {
+        let weight = u64::try_from(self.cpu_weight?).ok()?;
+        (1..=10_000).contains(&weight).then_some(weight)
+    }
+
+    /// An option by which its packets are marked, for the host's tc(8).
+    pub(crate) fn mark(&self) -> Option<&'static str> {
+        match (self.net_class, self.net_priority.as_slice()) {
+            (Some(_), _) => Some("--net-class"),
+            (None, [_, ..]) => Some("--net-priority"),
+            (None, []) => None,
+        }
     }
 
     /// In the order in which they must be set: version 1 knows memory before

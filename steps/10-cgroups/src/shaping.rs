@@ -1,9 +1,11 @@
 //! How fast a container may send and receive: tc-tbf(8).
 //!
 //! In version 1 two controllers mark packets, with a class or a priority, and
-//! tc(8) acts by the mark. Version 2 has neither. A container with a cable of
-//! its own needs no mark: what it sends and receives, and nothing else, goes
-//! through there.
+//! tc(8) acts by the mark. In version 2 nftables asks for the group itself, or
+//! a program gives the priority ([`crate::priority`]). All that is for containers
+//! in the host's network. One with a cable of its own needs no mark, and has
+//! none: what it sends and receives, and nothing else, goes through there, and
+//! at its end packets forget where they come from.
 //!
 //! Each end of the cable gets a queue, and before it a *token bucket*: tokens
 //! fall in at the rate that is allowed, each is worth a byte, and what finds no
@@ -39,10 +41,16 @@ pub fn shape(
     network: &Network,
     container: BorrowedFd,
 ) -> Result<()> {
+    if let (Some(mark), false) = (options.mark(), is_hosts(network)) {
+        return Err(Error::new(format_args!(
+            "{mark}: a packet loses it where it leaves the container's network"
+        ))
+        .with_hint("with --network host it is kept; --net-rate needs none"));
+    }
     let Some(rate) = options.net_rate else { return Ok(()) };
     let there = Namespace::of(container)?;
     let mut inside = there.within(Netlink::open)?;
-    let cables = match network.namespaces().is_empty() {
+    let cables = match is_hosts(network) {
         true => Vec::new(), // They are somebody else's.
         false => cables(&mut inside)?,
     };
@@ -56,6 +64,11 @@ pub fn shape(
         outside.request(&[token_bucket(hosts_end, rate)])?;
     }
     Ok(())
+}
+
+/// Whether the container has no network of its own.
+fn is_hosts(network: &Network) -> bool {
+    network.namespaces().is_empty()
 }
 
 const NO_QUEUE: Errno = Errno::ENOENT;

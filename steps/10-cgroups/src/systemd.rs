@@ -33,13 +33,16 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Moves this process to a scope of its own, if systemd is here to ask; else
 /// does nothing. A user who has no systemd of his own makes what he may.
-pub(crate) fn enter_scope(name: &str) -> Result<()> {
+///
+/// What a group weighs counts among its neighbours, and those of ours are the
+/// scopes: so systemd is told the weight.
+pub(crate) fn enter_scope(name: &str, cpu_weight: Option<u64>) -> Result<()> {
     // See sd_booted(3).
     if !Path::new("/run/systemd/system").exists() || !socket().exists() {
         return Ok(());
     }
     let unit = format!("{name}.scope");
-    request(&unit)?;
+    request(&unit, cpu_weight)?;
     for _ in 0..TRIES {
         let file = "/proc/self/cgroup";
         let groups =
@@ -87,13 +90,13 @@ fn socket() -> PathBuf {
 }
 
 /// Sends the message, and reads what systemd answers.
-fn request(unit: &str) -> Result<()> {
+fn request(unit: &str, cpu_weight: Option<u64>) -> Result<()> {
     let path = socket();
     let talk = || {
         let mut stream = UnixStream::connect(&path)?;
         // Who we are, the socket tells: "EXTERNAL", with nothing to add.
         stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")?;
-        stream.write_all(&start_transient_unit(unit))?;
+        stream.write_all(&start_transient_unit(unit, cpu_weight))?;
         let mut answer = Vec::new();
         let mut buffer = [0; 4096];
         while !answer.windows(2).any(|w| w == b"l\x02" || w == b"l\x03") {
@@ -162,7 +165,7 @@ impl Message {
 
 /// StartTransientUnit(name, mode, properties, auxiliary units) of
 /// org.freedesktop.systemd1(5).
-fn start_transient_unit(unit: &str) -> Vec<u8> {
+fn start_transient_unit(unit: &str, cpu_weight: Option<u64>) -> Vec<u8> {
     let mut body = Message::default();
     body.text(unit);
     body.text("fail"); // If there is one of this name.
@@ -181,6 +184,13 @@ fn start_transient_unit(unit: &str) -> Vec<u8> {
         properties.text("CollectMode");
         properties.signature("s");
         properties.text("inactive-or-failed");
+        if let Some(weight) = cpu_weight {
+            properties.align(8);
+            properties.text("CPUWeight");
+            properties.signature("t");
+            properties.align(8);
+            properties.0.extend(weight.to_le_bytes());
+        }
     });
     body.array(8, |_| {});
 

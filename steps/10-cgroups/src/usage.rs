@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::hierarchy::Version;
+use crate::hierarchy::{Hierarchy, Version};
 use crate::running::Running;
 
 /// Since the group was made.
@@ -94,12 +94,15 @@ impl Running {
         Some(sums)
     }
 
-    /// `some avg10=0.00 avg60=…` of version 2, if the kernel counts pressure:
+    /// `some avg10=0.00 avg60=…` of version 2, if the kernel counts pressure,
+    /// which it does whether or not the controllers are there:
     /// <https://docs.kernel.org/accounting/psi.html>.
     fn pressure(&self) -> Option<[f64; 3]> {
-        let average = |controller: &str| {
-            let file = format!("{controller}.pressure");
-            let text = self.read(controller, &file)?;
+        let v2 = |(tree, _): &&(Hierarchy, _)| tree.version == Version::V2;
+        let (_, group) = self.places.iter().find(v2)?;
+        let average = |of: &str| {
+            let file = group.join(format!("{of}.pressure"));
+            let text = fs::read_to_string(file).ok()?;
             let rest = text.strip_prefix("some avg10=")?;
             rest.split(' ').next()?.parse().ok()
         };

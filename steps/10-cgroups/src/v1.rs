@@ -58,7 +58,7 @@ pub(crate) fn file(limit: &Limit) -> Option<Setting> {
 /// blkio don't: "the broken flat hierarchy behavior is retained"
 /// (block/blk-throttle.c).
 pub(crate) fn is_inherited(controller: &str) -> bool {
-    !matches!(controller, "blkio" | "net_cls" | "net_prio")
+    controller != "blkio"
 }
 
 /// A new group of this controller has no CPU and no memory, and takes no

@@ -44,7 +44,7 @@ pub(crate) fn file(limit: &Limit) -> Option<Setting> {
             setting("io", "io.max", format!("{device} {key}={rate}"))
         }
         // A packet has the number of its socket's group, by which nftables
-        // (`socket cgroupv2`) and BPF programs sort it.
+        // (`socket cgroupv2`) and BPF programs sort it: see `priority`.
         Limit::NetClass(_) | Limit::NetPriority(..) => None,
     }
 }

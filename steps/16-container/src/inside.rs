@@ -49,13 +49,13 @@ fn prepare_and_run(
     network.bring_up()?; // it takes that root
     jail::close_inherited_files()?; // or `mount::enter` would be in vain
     jail::set_limits(&options.limits)?; // while root may still raise some
-    cgroups::unshare()?; // in its group, which becomes the top of what it sees
+    let trees = cgroups::unshare()?; // its group: the top of what it sees
     uts::set_names(names)?;
     ipc::set_sysctls(&options.sysctls)?; // while /proc/sys can be written
     let sources = user::received(handed, &options.rootfs, mounts)?;
     let (sources, mounts) = layer::put_on(sources, mounts)?; // above ROOTFS
     mount::enter(sources, &mounts)?;
-    cgroups::mount_groups(&options.group)?; // in the /sys that is new
+    cgroups::mount_groups(&options.group, &trees)?; // in the /sys that is new
 
     let user = user_of(&options.process)?; // by the names that hold inside
     streams.enter((user.uid, user.gid))?; // the terminal is one of inside

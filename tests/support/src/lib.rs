@@ -5,6 +5,7 @@
 //! step that makes it and fails in the step before. And it fails for a liar
 //! that prints what is expected and isolates nothing.
 
+mod groups;
 pub mod missing;
 mod sandbox;
 mod trace;
@@ -17,9 +18,10 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use workshop::host::{Host, only_child};
+use workshop::host::{Host, Ids, only_child};
 use workshop::ladder::Step;
 
+pub use groups::ParentGroup;
 pub use sandbox::{Sandbox, field, step_in, step_on};
 pub use trace::{End, Trace, a_hundred};
 
@@ -101,14 +103,23 @@ pub fn starts_while_others_end(step: &str) {
 /// Says that a host is the same before and after, however the step ends.
 pub fn leaves_no_trace(step: &str) {
     let step = Step::find(step).expect("a step of the ladder");
+    let parent; // Of groups. It goes when the host has gone.
     let host = Host::start().expect("a pretend host");
     let copy = rootfs_copy(step.name);
     let rootfs = &copy.0;
     // A command that is process 1 gets no signal that it has no handler for.
     let has_pid = step.lineage().iter().any(|step| step.name == "03-pid");
-    let options: &[&str] = if has_pid { &["--init"] } else { &[] };
+    let mut options = if has_pid { vec!["--init"] } else { vec![] };
+    let has_groups = step.lineage().iter().any(|s| s.name == "10-cgroups");
+    // Others have groups at the same time: what is in this one is ours.
+    parent = (has_groups && host.ids() == Ids::All)
+        .then(|| ParentGroup::make("trace"));
+    if let Some(parent) = &parent {
+        options.extend(["--cgroup-parent", &parent.name]);
+    }
+    let groups = || parent.as_ref().map_or(0, ParentGroup::children);
     let run = |command: &[&str]| {
-        step_in(rootfs, &host, step.name, step, options, command)
+        step_in(rootfs, &host, step.name, step, &options, command)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -118,7 +129,7 @@ pub fn leaves_no_trace(step: &str) {
     let before = Trace::of(&host, rootfs);
     let unchanged = |how: &str| {
         eventually(&format!("the host is as before after {how}"), || {
-            Trace::of(&host, rootfs) == before
+            Trace::of(&host, rootfs) == before && groups() == 0
         });
     };
     status_of(&mut run(&["true"]));
@@ -137,6 +148,14 @@ pub fn leaves_no_trace(step: &str) {
         // its child.
         assert_eq!(unsafe { libc::kill(tool, signal) }, 0);
         status_of(&mut nsenter);
+        // Nobody is left to remove the group of a killed one; who comes next
+        // does.
+        if signal == libc::SIGKILL {
+            eventually("the group is gone", || {
+                status_of(&mut run(&["true"]));
+                groups() == 0
+            });
+        }
         unchanged(&format!("signal {signal}"));
     }
 }
@@ -263,15 +282,30 @@ macro_rules! skip {
     }};
 }
 
+/// The same for what runs in another place, such as a guest: no failure here.
+/// `workshop test --union` sees whether it ran there.
+#[macro_export]
+macro_rules! elsewhere {
+    ($why:expr, $remedy:expr) => {{
+        $crate::note_skip(module_path!(), $why, $remedy);
+        return;
+    }};
+}
+
 /// See [`skip!`].
 pub fn report_skip(test: &str, why: &str, remedy: &str) {
-    use std::io::Write;
-    let name = std::thread::current().name().unwrap_or(test).to_owned();
     assert!(
         std::env::var_os("WORKSHOP_NO_SKIP").is_none(),
-        "{name} may not be skipped here: {why}; {remedy}"
+        "{} may not be skipped here: {why}; {remedy}",
+        name_or(test)
     );
-    let line = format!("{name}: {why}; {remedy}\n");
+    note_skip(test, why, remedy);
+}
+
+/// See [`elsewhere!`].
+pub fn note_skip(test: &str, why: &str, remedy: &str) {
+    use std::io::Write;
+    let line = format!("{}: {why}; {remedy}\n", name_or(test));
     // `workshop test` collects them. Else not by `eprintln`, which the test
     // harness hides when a test passes.
     match std::env::var_os("WORKSHOP_SKIPS") {
@@ -282,6 +316,18 @@ pub fn report_skip(test: &str, why: &str, remedy: &str) {
         None => std::io::stderr().write_all(format!("SKIP {line}").as_bytes()),
     }
     .expect("a place for the reason");
+}
+
+/// The harness names the thread for the test.
+fn name_or(test: &str) -> String {
+    std::thread::current().name().unwrap_or(test).to_owned()
+}
+
+/// Whether the whole machine is a virtual one that was made for the tests: its
+/// settings are nobody else's.
+pub fn machine_is_ours() -> bool {
+    let words = std::fs::read_to_string("/proc/cmdline");
+    words.expect("a command line").contains("workshop.job=")
 }
 
 /// Waits for a process, but not for ever.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use cgroups::{Hierarchy, Version, hierarchies};
+use cgroups::{Hierarchy, hierarchies};
 use process::{Call, Error, Result};
 
 use crate::mounts::Mounted;
@@ -95,11 +95,7 @@ fn plant_in(
 
 /// The trees whose names SPEC can hold: it has no commas.
 fn trees() -> Result<Vec<(String, Hierarchy)>> {
-    let name = |tree: Hierarchy| match tree.version {
-        Version::V1 => (tree.controllers.join(","), tree),
-        Version::V2 => (String::new(), tree),
-    };
-    let all = hierarchies()?.into_iter().map(name);
+    let all = hierarchies()?.into_iter().map(|tree| (tree.name(), tree));
     Ok(all.filter(|(names, _)| !names.contains(',')).collect())
 }
 

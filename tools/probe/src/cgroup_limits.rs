@@ -13,10 +13,11 @@ use crate::subject::Subject;
 /// A controller, the name of the limit, and how to read it from a directory.
 type Limit = (&'static str, &'static str, fn(&Path) -> Result<Option<u64>>);
 
-const LIMITS: [Limit; 4] = [
+const LIMITS: [Limit; 5] = [
     ("memory", "memory bytes", |group| {
         either(group, "memory.max", "memory.limit_in_bytes")
     }),
+    ("memory", "memory and swap bytes", memory_and_swap),
     ("cpu", "cpu thousandths", cpu),
     ("pids", "pids", |group| either(group, "pids.max", "pids.max")),
     ("cpuset", "cpus", cpus),
@@ -67,6 +68,16 @@ fn either(group: &Path, v2: &str, v1: &str) -> Result<Option<u64>> {
     match file(group, v2)? {
         Some(text) => Ok(number(&text)),
         None => Ok(file(group, v1)?.as_deref().and_then(number)),
+    }
+}
+
+/// Version 2 counts them apart. A kernel without swap has no file for both.
+fn memory_and_swap(group: &Path) -> Result<Option<u64>> {
+    let read = |name| either(group, name, "memory.memsw.limit_in_bytes");
+    let (memory, swap) = (read("memory.max")?, read("memory.swap.max")?);
+    match file(group, "memory.max")? {
+        Some(_) => Ok(memory.zip(swap).map(|(one, other)| one + other)),
+        None => Ok(memory),
     }
 }
 
@@ -144,7 +155,9 @@ mod tests {
         let (above, group) = (top.join("a"), top.join("a/b"));
         fs::create_dir_all(&group).unwrap();
         fs::write(above.join("memory.max"), "1048576\n").unwrap();
+        fs::write(above.join("memory.swap.max"), "0\n").unwrap();
         fs::write(group.join("memory.max"), "max\n").unwrap();
+        fs::write(group.join("memory.swap.max"), "4096\n").unwrap();
         fs::write(above.join("cpu.max"), "80000 100000\n").unwrap();
         fs::write(group.join("cpu.max"), "50000 100000\n").unwrap();
 
@@ -153,11 +166,15 @@ mod tests {
         let found = [
             tightest(&top, &group, memory).unwrap(),
             tightest(&group, &group, memory).unwrap(),
+            tightest(&top, &group, memory_and_swap).unwrap(),
+            tightest(&group, &group, memory_and_swap).unwrap(),
             tightest(&top, &group, cpu).unwrap(),
             tightest(&top, &above, cpu).unwrap(),
         ];
         fs::remove_dir_all(&top).unwrap();
-        assert_eq!(found, [Some(1_048_576), None, Some(500), Some(800)]);
+        let megabyte = Some(1_048_576);
+        let expected = [megabyte, None, megabyte, None, Some(500), Some(800)];
+        assert_eq!(found, expected);
     }
 
     #[test]

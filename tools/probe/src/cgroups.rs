@@ -52,8 +52,12 @@ pub(crate) fn groups(subject: &Subject) -> Result<Vec<Group>> {
 }
 
 fn parse_group(line: &str, mounts: &[Mount]) -> Option<Group> {
-    let mut fields = line.splitn(3, ':').skip(1).map(str::to_owned);
-    let (controllers, path) = (fields.next()?, fields.next()?);
+    let mut fields = line.splitn(3, ':').map(str::to_owned);
+    let (number, controllers) = (fields.next()?, fields.next()?);
+    let path = fields.next()?;
+    if controllers.is_empty() && number != "0" {
+        return None; // A tree of version 1 that is about to vanish.
+    }
     let place = find(mounts, &controllers, &path);
     let controllers =
         if controllers.is_empty() { VERSION_2.into() } else { controllers };

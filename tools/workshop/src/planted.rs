@@ -5,6 +5,8 @@
 //! turn red: `Caught-by: test_name`. It is applied to a copy of the source,
 //! never to the reader's own files.
 
+mod record;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -23,6 +25,12 @@ pub struct Options {
     /// Print the stories, and plant nothing
     #[arg(long)]
     list: bool,
+    /// Only steps of which something has changed since --record
+    #[arg(long, conflicts_with = "list")]
+    if_changed: bool,
+    /// Write down the steps of which every bug was caught
+    #[arg(long, conflicts_with = "list")]
+    record: bool,
 }
 
 /// A patch, and what it is to break.
@@ -61,49 +69,62 @@ impl Bug {
 
 /// Plants each bug in turn and runs the tests that are to notice it.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let bugs = find(options.step.as_deref())?;
+    let steps: Vec<&Step> = match &options.step {
+        Some(name) => vec![Step::named(name)?],
+        None => LADDER.iter().collect(),
+    };
     if options.list {
-        for bug in &bugs {
-            println!("{}\n{}\n", bug.name(), bug.story);
+        for step in steps {
+            for bug in bugs_of(step)? {
+                println!("{}\n{}\n", bug.name(), bug.story);
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }
     setup::ensure()?;
+    let (mut planted, mut missed) = (0, 0);
+    for step in steps {
+        if options.if_changed && record::is_current(step)? {
+            println!("caught  {}, of which nothing has changed", step.name);
+            continue;
+        }
+        let bugs = bugs_of(step)?;
+        let missed_here = plant_each(&bugs)?;
+        if options.record && missed_here == 0 {
+            record::add(step)?;
+        }
+        planted += bugs.len();
+        missed += missed_here;
+    }
+    println!("{planted} planted, {missed} missed");
+    Ok(ExitCode::from(u8::from(missed > 0)))
+}
+
+/// How many of them no test notices.
+fn plant_each(bugs: &[Bug]) -> Result<usize> {
     let mut missed = 0;
     for (index, bug) in bugs.iter().enumerate() {
         let survivors = plant(bug)?;
-        let name = format!("[{}/{}] {}", index + 1, bugs.len(), bug.name());
+        let name = format!("{} [{}/{}]", bug.name(), index + 1, bugs.len());
         match survivors.as_slice() {
-            [] => println!("caught  {name}"),
+            [] => println!("caught  {name} by {}", bug.caught_by.join(", ")),
             tests => {
                 println!("MISSED  {name}: passed {tests:?}");
                 missed += 1;
             }
         }
     }
-    println!("{} planted, {missed} missed", bugs.len());
-    Ok(ExitCode::from(u8::from(missed > 0)))
+    Ok(missed)
 }
 
-/// The bugs of one step, or of all.
-fn find(step: Option<&str>) -> Result<Vec<Bug>> {
-    let steps: Vec<&Step> = match step {
-        Some(name) => vec![Step::named(name)?],
-        None => LADDER.iter().collect(),
-    };
-    let mut bugs = Vec::new();
-    for step in steps {
-        let directory = repository::top().join("tests/planted").join(step.name);
-        let entries = fs::read_dir(&directory)
-            .call(format_args!("open({directory:?})"))?;
-        let mut paths: Vec<_> =
-            entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.sort();
-        for path in paths {
-            bugs.push(Bug::read(step, path)?);
-        }
-    }
-    Ok(bugs)
+fn bugs_of(step: &'static Step) -> Result<Vec<Bug>> {
+    let directory = repository::top().join("tests/planted").join(step.name);
+    let entries =
+        fs::read_dir(&directory).call(format_args!("open({directory:?})"))?;
+    let mut paths: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths.into_iter().map(|path| Bug::read(step, path)).collect()
 }
 
 /// Applies the patch to the copy, and gives those of its tests that did not

@@ -73,6 +73,10 @@ fn payload(field: &Field) -> Expression {
     Expression::new("payload", &attributes)
 }
 
+/// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
+const EQUAL: u32 = 0;
+const DIFFERENT: u32 = 1;
+
 fn compare(operation: u32, value: &[u8]) -> Expression {
     let attributes = [(1, FIRST), (2, operation)];
     let mut compare = Expression::new("cmp", &attributes);
@@ -92,34 +96,34 @@ fn mask(value: &[u8]) -> Expression {
 
 /// That a place of the packet has this value.
 pub(crate) fn is(field: &Field, value: &[u8]) -> Vec<Expression> {
-    vec![payload(field), compare(0, value)]
+    vec![payload(field), compare(EQUAL, value)]
 }
 
 /// That it has another.
 pub(crate) fn is_not(field: &Field, value: &[u8]) -> Vec<Expression> {
-    vec![payload(field), compare(1, value)]
+    vec![payload(field), compare(DIFFERENT, value)]
 }
 
-/// That it begins with this value, as far as the bits of `length` go.
+/// That it begins with this value, as far as `bits` are set.
 pub(crate) fn is_in(
     field: &Field,
     value: &[u8],
     bits: &[u8],
 ) -> Vec<Expression> {
-    vec![payload(field), mask(bits), compare(0, value)]
+    vec![payload(field), mask(bits), compare(EQUAL, value)]
 }
 
 pub(crate) fn meta_is(key: Meta, value: &[u8]) -> Vec<Expression> {
     vec![
         Expression::new("meta", &[(1, FIRST), (2, key as u32)]),
-        compare(0, value),
+        compare(EQUAL, value),
     ]
 }
 
 pub(crate) fn meta_is_not(key: Meta, value: &[u8]) -> Vec<Expression> {
     vec![
         Expression::new("meta", &[(1, FIRST), (2, key as u32)]),
-        compare(1, value),
+        compare(DIFFERENT, value),
     ]
 }
 
@@ -138,29 +142,31 @@ pub(crate) fn is_for_this_host() -> Vec<Expression> {
     const BY_DESTINATION: u32 = 2;
     let attributes = [(1, FIRST), (2, TYPE), (3, BY_DESTINATION)];
     let local = u32::from(libc::RTN_LOCAL).to_ne_bytes();
-    vec![Expression::new("fib", &attributes), compare(0, &local)]
+    vec![Expression::new("fib", &attributes), compare(EQUAL, &local)]
 }
 
 /// That the packet is the first of its connection: `ct state new`.
 pub(crate) fn is_new() -> Vec<Expression> {
     const STATE: u32 = 0;
-    const NEW: u32 = 8;
-    connection(STATE, NEW, 1)
+    const NEW: u32 = 8; // NF_CT_STATE_BIT(IP_CT_NEW)
+    connection(STATE, NEW, true)
 }
 
 /// That the connection's destination was exchanged, as `is` says.
 pub(crate) fn was_redirected(is: bool) -> Vec<Expression> {
     const STATUS: u32 = 2;
     const DESTINATION: u32 = 1 << 5;
-    connection(STATUS, DESTINATION, u32::from(is))
+    connection(STATUS, DESTINATION, is)
 }
 
-fn connection(key: u32, bit: u32, is_set: u32) -> Vec<Expression> {
+/// That a bit of what is known of the connection is set, or is not.
+fn connection(key: u32, bit: u32, is_set: bool) -> Vec<Expression> {
+    let operation = if is_set { DIFFERENT } else { EQUAL };
     let unset = 0_u32.to_ne_bytes();
     vec![
         Expression::new("ct", &[(2, key), (1, FIRST)]),
         mask(&bit.to_ne_bytes()),
-        compare(is_set, &unset), // Equal to 0, or not.
+        compare(operation, &unset),
     ]
 }
 
@@ -177,6 +183,8 @@ pub(crate) fn redirect(
     port: u16,
 ) -> Vec<Expression> {
     const DESTINATION: u32 = 1;
+    // Kind, family, first address, first port; the last ones, 4 and 6, would
+    // make ranges of them.
     let attributes =
         [(1, DESTINATION), (2, u32::from(family)), (3, FIRST), (5, SECOND)];
     vec![

@@ -94,6 +94,7 @@ pub(crate) fn running() -> Result<Vec<Holder>> {
     let processes = fs::read_dir("/proc").call("open(\"/proc\")")?;
     let mut found: Vec<_> = processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != 1) // Of the host that this is inside of.
         .filter_map(find)
         .collect();
     found.sort_by_key(|holder| holder.number);
@@ -143,6 +144,10 @@ impl Holder {
         let fd = self.pidfd.as_fd();
         let mut fds =
             [nix::poll::PollFd::new(fd, nix::poll::PollFlags::POLLIN)];
-        nix::poll::poll(&mut fds, 5000_u16).call("poll(pidfd)").map(drop)
+        match nix::poll::poll(&mut fds, 5000_u16).call("poll(pidfd)")? {
+            0 => Err(Error::new(format_args!("{} does not end", self.name()))
+                .with_hint("what does it wait for? see /proc/PID/stack")),
+            _ => Ok(()),
+        }
     }
 }
