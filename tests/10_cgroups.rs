@@ -301,7 +301,7 @@ fn a_bad_limit_is_named() {
 fn a_missing_controller_is_named() {
     let host = host_with_groups!();
     let trees = cgroups::hierarchies().expect("hierarchies");
-    let class = ["--net-class", "10:1", "--network", "host"];
+    let class = ["--net-class", "f:1", "--network", "host"]; // tc(8) has hex.
     match trees.iter().any(|tree| tree.has("net_cls")) {
         true => assert!(run(&host, &class, "true").status.success()),
         false => {

@@ -4,6 +4,8 @@
 
 #[path = "16_container/attacks.rs"]
 mod attacks;
+#[path = "16_container/created.rs"]
+mod created;
 #[path = "16_container/entered.rs"]
 mod entered;
 #[path = "16_container/hostile.rs"]

@@ -100,6 +100,19 @@ fn what_is_typed_reaches_it_only_when_asked() {
 }
 
 #[test]
+fn left_in_the_background_it_goes_on_until_the_container_ends() {
+    let scene = with_container("-e FROM=run");
+    let program = "sh -c 'echo $FROM $BOTH >/made; pwd >>/made; sleep 777'";
+    scene.on_host(&format!("$C exec -d -e BOTH=exec -w /tmp c {program}"));
+    scene.eventually("$C top c | grep -q 'sleep 777'");
+    assert_eq!(scene.on_host("$C exec c cat /made"), "run exec\n/tmp\n");
+    let fail = "set +e; $C exec -d c no-such-program 2>/dev/null; echo $?";
+    assert_eq!(scene.on_host(fail), "127\n");
+    scene.on_host("$C rm -f c");
+    scene.eventually("! ps ax | grep -v grep | grep -q 'sleep 777'");
+}
+
+#[test]
 fn when_the_tool_is_killed_it_ends() {
     let scene = with_container("");
     scene.on_host(
@@ -117,7 +130,7 @@ fn when_the_container_ends_so_does_it() {
     let shown = scene.on_host(
         "$C exec c sleep 777 & tool=$!
         until $C top c | grep -q 'sleep 777'; do :; done
-        $C kill c; set +e; wait $tool; echo $?",
+        $C kill c >/dev/null; set +e; wait $tool; echo $?",
     );
     assert_eq!(shown, "137\n");
 }

@@ -9,7 +9,7 @@ use super::scene::{Scene, text};
 const POLITE: &str = "'trap \"exit 7\" TERM; echo ready
     while :; do sleep 0.05; done'";
 
-fn status(scene: &Scene, name: &str) -> String {
+pub(crate) fn status(scene: &Scene, name: &str) -> String {
     let json = scene.on_host(&format!("$C inspect {name}"));
     let json: Value = serde_json::from_str(&json).expect("JSON");
     json[0]["state"]["status"].as_str().expect("a state").into()
@@ -56,7 +56,7 @@ fn in_the_background_it_outlives_whoever_started_it() {
     // Nobody but the owner is its parent.
     assert_eq!(status(&scene, "web"), "running");
     assert_eq!(scene.on_host("$C ps -q"), id);
-    assert_eq!(scene.on_host("$C rm -f web; $C ps -aq"), "");
+    assert_eq!(scene.on_host("$C rm -f web; $C ps -aq"), "web\n");
     assert_eq!(scene.files(), "");
 }
 
@@ -87,10 +87,10 @@ fn a_signal_is_sent_by_name_or_number() {
         scene.on_host(&format!("$RUN -d --name c sh -c {script}"));
         scene.eventually("$C logs c | grep -q ready");
         scene.on_host(&format!("$C kill -s {signal} c"));
-        assert_eq!(scene.on_host("$C wait c; $C rm c"), code);
+        assert_eq!(scene.on_host("$C wait c; $C rm c >/dev/null"), code);
     }
     scene.on_host("$RUN -d --name c sleep 1000");
-    assert_eq!(scene.on_host("$C kill c; $C wait c"), "137\n");
+    assert_eq!(scene.on_host("$C kill c; $C wait c"), "c\n137\n");
     refuses(scene.shell("$C kill c"), 125, "is not running");
     refuses(scene.shell("$C exec c true"), 125, "is not running");
 }
@@ -105,7 +105,7 @@ fn who_waits_for_one_that_is_forgotten_still_hears_its_code() {
         until ls -l /proc/$waiter/fd | grep -q life; do :; done
         $C kill -s TERM c; wait"
     ));
-    assert_eq!(shown, "7\n");
+    assert_eq!(shown, "c\n7\n");
     scene.eventually("! $C inspect c 2>/dev/null");
     assert_eq!(scene.files(), "");
 }
@@ -153,6 +153,45 @@ fn one_that_runs_is_not_removed_by_mistake() {
 }
 
 #[test]
+fn what_was_done_is_said_by_the_name_that_was_given() {
+    let scene = Scene::start();
+    let id = scene.on_host("$RUN -d --name web sleep 1000");
+    let short = format!("{}\n", &id[..8]);
+    for verb in ["kill -s CONT", "stop -t 0", "rm"] {
+        assert_eq!(scene.on_host(&format!("$C {verb} {short}")), short);
+    }
+    if scene.has_groups() {
+        scene.on_host("$RUN -d --name web sleep 1000");
+        let both = scene.on_host("$C pause web; $C unpause web");
+        assert_eq!(both, "web\nweb\n");
+    }
+    scene.on_host("$C rm -f web 2>/dev/null || true");
+    // One that fails keeps none of the others from it.
+    scene.on_host("for n in a b; do $RUN -d --name $n sh -c 'exit 3'; done");
+    let script = "set +e; $C wait a b; $C rm a nobody b 2>/run/err; echo $?";
+    assert_eq!(scene.on_host(script), "3\n3\na\nb\n125\n");
+    assert!(scene.on_host("cat /run/err").contains("container \"nobody\""));
+    assert_eq!(scene.files(), "");
+}
+
+#[test]
+fn in_the_background_it_keeps_no_file_of_who_has_started_it() {
+    let scene = Scene::start();
+    // A pipe, whose reader ends when nobody has the other end any more.
+    let script = "mkfifo /run/fifo; cat /run/fifo & exec 9>/run/fifo
+        START; exec 9>&-; wait; echo ended";
+    for start in [
+        "$RUN -d --name c sleep 1000 >/dev/null",
+        "$C exec -d c sleep 1000",
+        "$CREATE sleep 1000 >/dev/null",
+    ] {
+        let script = script.replace("START", start);
+        assert_eq!(scene.on_host(&script), "ended\n", "{start}");
+        scene.on_host("rm /run/fifo");
+    }
+}
+
+#[test]
 fn paused_it_stands_still() {
     let scene = Scene::start();
     if !scene.has_groups() {
@@ -171,6 +210,23 @@ fn paused_it_stands_still() {
     scene.eventually(&format!("[ $({lines}) -gt {} ]", before.trim()));
     // Who stands still can be removed all the same.
     scene.on_host("$C pause c; $C rm -f c");
+    assert_eq!(scene.files(), "");
+}
+
+#[test]
+fn whether_it_is_paused_the_kernel_says() {
+    let scene = Scene::start();
+    if !scene.has_groups() {
+        support::skip!("groups must be delegated", "sudo");
+    }
+    scene.on_host("$RUN -d --name c sleep 1000");
+    let mark = "/run/workshop/containers/$($C ps -q)/paused";
+    scene.on_host(&format!("touch {mark}"));
+    assert_eq!(status(&scene, "c"), "running", "a mark alone says nothing");
+    scene.on_host("$C pause c");
+    assert_eq!(status(&scene, "c"), "paused");
+    // Nor does whoever stands still without one keep anybody waiting.
+    scene.on_host(&format!("rm {mark}; $C stop -t 0 c; $C rm c"));
     assert_eq!(scene.files(), "");
 }
 
@@ -225,7 +281,7 @@ fn kill_owner(scene: &Scene, options: &str) {
     assert_eq!(scene.files(), "");
 }
 
-fn owner_of(scene: &Scene, name: &str) -> i64 {
+pub(crate) fn owner_of(scene: &Scene, name: &str) -> i64 {
     let json = scene.on_host(&format!("$C inspect {name}"));
     let json: Value = serde_json::from_str(&json).expect("JSON");
     json[0]["state"]["owner"].as_i64().expect("an owner")

@@ -57,3 +57,29 @@ fn any_bytes_can_be_written() {
     let bytes: Vec<_> = shown.split_whitespace().collect();
     assert_eq!(bytes, ["00", "ff", "0d", "0a", "1b", "5b", "31", "6d", "0a"]);
 }
+
+#[test]
+fn who_stays_sees_it_and_there_is_a_log_all_the_same() {
+    let scene = Scene::start();
+    let shown = scene.on_host(
+        "set +e; $RUN --name c sh -c 'echo out; echo err >&2; exit 3' \
+            2>/run/err; echo $?; cat /run/err",
+    );
+    assert_eq!(shown, "out\n3\nerr\n");
+    let log = scene.on_host("$C logs c 2>/run/err; cat /run/err");
+    assert_eq!(log, "out\nerr\n");
+    let rm =
+        "$RUN --rm --name d sh -c 'echo out; echo err >&2' 2>&1; $C ps -aq";
+    assert_eq!(scene.on_host(rm).lines().count(), 3, "c alone is left");
+}
+
+#[test]
+fn what_is_written_without_end_ends_when_nobody_reads_it() {
+    let scene = Scene::start();
+    for options in ["--rm", "--name c"] {
+        let run = format!("$RUN {options} yes 2>/dev/null | head -n 1");
+        assert_eq!(scene.on_host(&run), "y\n", "{options}");
+    }
+    let follow = "$RUN -d --name d yes >/dev/null; $C logs -f d | head -n 1";
+    assert_eq!(scene.on_host(follow), "y\n");
+}

@@ -56,9 +56,9 @@ impl Scene {
     }
 
     /// What a shell on the host prints, which must succeed. It knows `$C`, the
-    /// program, `$R`, the root file system, `$RUN`, which runs a container
-    /// that needs nothing of the machine, and `$RUN_BRIDGED`, which runs one
-    /// with a network.
+    /// program, `$R`, the root file system, `$RUN` and `$CREATE`, which run or
+    /// make a container that needs nothing of the machine, and `$RUN_BRIDGED`,
+    /// which runs one with a network.
     pub(crate) fn on_host(&self, script: &str) -> String {
         text(&self.shell(script).in_time())
     }
@@ -72,13 +72,14 @@ impl Scene {
 
     pub(crate) fn set_variables(&self, command: &mut Command) {
         let (tool, rootfs) = (program(NAME), &self.rootfs);
-        let run = |options: Vec<&str>| {
+        let call = |verb: &str, options: Vec<&str>| {
             let options = options.join(" ");
             let rootfs = rootfs.display();
-            format!("{} run {options} --rootfs {rootfs}", tool.display())
+            format!("{} {verb} {options} --rootfs {rootfs}", tool.display())
         };
-        command.env("RUN", run(self.options()));
-        command.env("RUN_BRIDGED", run(self.groups().to_vec()));
+        command.env("RUN", call("run", self.options()));
+        command.env("CREATE", call("create", self.options()));
+        command.env("RUN_BRIDGED", call("run", self.groups().to_vec()));
         command.env("C", &tool).env("R", rootfs);
         command.env("ATTACKS", program("attacks"));
     }

@@ -124,8 +124,14 @@ impl<'a> Owner<'a> {
                 if let Some(log) = &mut self.log {
                     log.add(*stream, &bytes)?;
                 }
-                if self.is_watched {
-                    show(*stream, &bytes)?;
+                // Whom nobody reads any more is told so, as if the file that
+                // it writes to were the caller's own: pipe(7).
+                if self.is_watched
+                    && !show(*stream, &bytes)?
+                    && !self.streams.is_terminal
+                {
+                    ended.push(index);
+                    break;
                 }
             }
         }

@@ -1,22 +1,27 @@
-//! A container made, let go, and taken down: the steps of all chapters.
+//! A container made, let go, waited for, and taken down: the steps of all
+//! chapters.
 //!
-//! `create` makes all that the container needs outside, and leaves its first
-//! process at a gate. `start` opens the gate. `finish` takes down what
-//! `create` has made. Between them others may do as they like: that is what a
-//! runtime or a daemon asks for.
+//! [`create`] makes all that the container needs outside, and leaves its first
+//! process at a gate. [`Created::start`] opens the gate. Between the two others
+//! may do as they like: that is what runtimes and daemons ask for.
+//! [`Created::wait`] owns it to its end, and takes down what was made.
 
 use std::path::Path;
 
 use nix::sched::CloneFlags;
 use process::Result;
 
+use crate::attend::Owner;
+use crate::door::Door;
+use crate::front::Front;
 use crate::group;
 use crate::inside::{self, Plan};
 use crate::life::{Event, boot, now, start_of};
-use crate::options::RunOptions;
+use crate::log::Log;
+use crate::options::{Prepared, RunOptions};
 use crate::record::Record;
 use crate::store::{Claim, Store};
-use crate::streams::Inside;
+use crate::streams::{Caller, Outside};
 use crate::timing::Timing;
 
 /// And a user namespace, to which these belong, and most often a network
@@ -26,36 +31,49 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWPID
     .union(CloneFlags::CLONE_NEWIPC)
     .union(CloneFlags::CLONE_NEWNS);
 
-/// A container that was made: its first process waits at the gate.
+/// A container that was made: its first process waits at the gate. Dropped, it
+/// is gone, with all that was made for it.
 pub struct Created {
     /// What is known of it.
     pub record: Record,
-    pub(crate) claim: Claim,
-    pub(crate) child: pid::Child,
+    claim: Claim,
+    child: pid::Child,
     gate: user::Gate,
     sources: Option<mount::Sources>,
     group: cgroups::Group,
     connections: Connections,
+    streams: Outside,
+    log: Option<Log>,
+    door: Option<Door>,
 }
 
 type Connections = (Option<net::Plugged>, Option<vxlan::Connection>);
 
+/// Makes a container that is to be started later, by [`Created::start`] or from
+/// another process, by [`start`](crate::start). What it writes goes to its log.
+pub fn create(store: &Store, prepared: &Prepared) -> Result<Created> {
+    make(store, prepared, Caller::HasLeft, &mut Timing::start())
+}
+
 /// Outside: makes the group, starts the first process in it, says who is who,
 /// plugs its cables in, opens what it can't find, and writes all of this down.
-pub(crate) fn create(
+pub(crate) fn make(
     store: &Store,
-    options: &RunOptions,
-    ids: &user::Ids,
-    streams: Inside,
+    Prepared { options, ids }: &Prepared,
+    caller: Caller,
     timing: &mut Timing,
 ) -> Result<Created> {
     let claim = store.claim(options.name.as_deref())?;
+    let (inside, streams) = options.streams.make(caller)?;
+    let log = (caller != Caller::Lends).then(|| Log::create(&claim.path));
+    let door = (caller == Caller::HasLeft).then(|| Door::make(&claim.path));
+    let (log, door) = (log.transpose()?, door.transpose()?);
     let network = options.network()?;
     network.join()?; // if it is there already
     let mounts = options.net.mounts(&network, &options.mounts)?;
     let mounts = options.group.mounts(mounts);
     let names = options.names.clone().or_hostname(&claim.id);
-    streams.give_to(ids.root())?;
+    inside.give_to(ids.root())?;
     timing.note("planned");
 
     let group = group::create(&options.group)?;
@@ -65,9 +83,9 @@ pub(crate) fn create(
     let namespaces = NAMESPACES | network.namespaces();
     let born_in = group.to_be_born_in();
     let child = user::spawn_into(born_in, namespaces, |parent| {
-        inside::child(&plan, &streams, &gate, parent)
+        inside::child(&plan, &inside, &gate, parent)
     })?;
-    drop(streams); // or others would have them who are started from here on
+    drop(inside); // or others would have it who are started from here on
     timing.note("cloned");
     group.adopt(child.pid())?; // from here on, all that it takes is counted
     timing.note("adopted");
@@ -89,7 +107,18 @@ pub(crate) fn create(
     record.write(&claim.path)?;
     timing.note("written");
     let connections = (connection, tenant);
-    Ok(Created { record, claim, child, gate, sources, group, connections })
+    Ok(Created {
+        record,
+        claim,
+        child,
+        gate,
+        sources,
+        group,
+        connections,
+        streams,
+        log,
+        door,
+    })
 }
 
 fn record_of(
@@ -135,13 +164,61 @@ impl Created {
     /// Lets the first process go: it leaves the host's files behind, and
     /// becomes the command.
     pub fn start(&mut self) -> Result<()> {
+        self.open_gate()?;
+        self.note_start()
+    }
+
+    /// Waits until somebody in another process has it started, or kills it.
+    pub fn wait_for_start(&mut self) -> Result<()> {
+        let Some(door) = self.door.take() else { return Ok(()) };
+        if !door.wait(self.child.pidfd())? {
+            return Ok(());
+        }
+        self.open_gate()?;
+        // Who has asked is still there, and hears whether it was started.
+        match self.wait_until_started()? {
+            None => self.note_start(),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn open_gate(&mut self) -> Result<()> {
         self.gate.open(self.sources.take().as_ref())?;
+        self.streams.take_made()
+    }
+
+    fn note_start(&mut self) -> Result<()> {
         self.claim.life.note(Event::Started { at: now() })
+    }
+
+    /// Waits until it has become the command. If it can't, gives the code that
+    /// it ends with.
+    pub(crate) fn wait_until_started(&mut self) -> Result<Option<u8>> {
+        self.streams.wait_until_started()
+    }
+
+    /// Waits for its end, and keeps its log meanwhile; takes down what was made
+    /// for it, and writes down its exit code, which it gives.
+    pub fn wait(mut self) -> Result<u8> {
+        let code = self.attend(None, false)?;
+        self.finish(code, false).map(|()| code)
+    }
+
+    /// Waits for its end. `front` waits with us; who watches sees what it
+    /// writes.
+    pub(crate) fn attend(
+        &mut self,
+        front: Option<Front>,
+        is_watched: bool,
+    ) -> Result<u8> {
+        let (streams, log) =
+            (std::mem::take(&mut self.streams), self.log.take());
+        Owner::new(&self.child, streams, log, front, is_watched)?.wait()
     }
 
     /// Takes down what was made for it, when it has ended with this code, and
     /// writes that down; or forgets it, as if it had never been there.
-    pub fn finish(mut self, code: u8, forget: bool) -> Result<()> {
+    pub(crate) fn finish(mut self, code: u8, forget: bool) -> Result<()> {
         drop(self.connections); // until here their rules held
         self.group.report_out_of_memory()?;
         self.group.remove()?;

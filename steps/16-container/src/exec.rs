@@ -19,17 +19,19 @@ use process::{Call, Environment, Error, Hint, Result};
 use crate::attend::Owner;
 use crate::confine::{self, Limits};
 use crate::front::{self, Front};
-use crate::group::Place;
+use crate::group::{Place, is_frozen};
 use crate::options::ProcessOptions;
 use crate::record::Record;
-use crate::state::State;
 use crate::store::{Entry, Store};
-use crate::streams::{Inside, StreamOptions};
+use crate::streams::{Caller, Inside, StreamOptions};
 use crate::{inside, own_binary};
 
 /// One more program.
 #[derive(Debug, clap::Args)]
 pub struct ExecOptions {
+    /// Leave it in the background. What it writes nobody keeps
+    #[arg(short, long)]
+    detach: bool,
     #[command(flatten)]
     streams: StreamOptions,
     #[command(flatten)]
@@ -44,12 +46,14 @@ pub struct ExecOptions {
 
 /// Runs it; gives its exit code.
 pub fn exec(store: &Store, options: &ExecOptions) -> Result<u8> {
+    options.streams.check(options.detach)?;
     let entry = store.find(&options.container)?;
     entry.process()?;
     own_binary::protect_from(entry.record.pid)?;
-    match options.streams.tty {
+    let tty = options.streams.tty;
+    match options.detach || tty {
         false => own(options, &entry, None),
-        true => front::start(true, |front| own(options, &entry, Some(front))),
+        true => front::start(tty, |front| own(options, &entry, Some(front))),
     }
 }
 
@@ -59,7 +63,7 @@ fn own(
     front: Option<Front>,
 ) -> Result<u8> {
     let container = entry.process()?;
-    if entry.state()? == State::Paused {
+    if is_frozen(&entry.record.groups) {
         return Err(Error::new("the container is paused")
             .with_hint("`unpause` lets it go on"));
     }
@@ -68,7 +72,8 @@ fn own(
     let doors = record.groups.iter().map(Place::door);
     let doors = doors.collect::<Result<Vec<_>>>()?;
     let limits = confine::limits_of(record.pid)?;
-    let (inside, mut streams) = options.streams.make(false)?;
+    let caller = if options.detach { Caller::Leaves } else { Caller::Lends };
+    let (inside, mut streams) = options.streams.make(caller)?;
     inside.give_to(root_of(record.pid)?)?;
 
     jail::close_inherited_files()?; // while /proc is the host's
@@ -86,7 +91,12 @@ fn own(
     })?;
     drop((inside, doors));
     streams.take_made()?;
-    Owner::new(&child, streams, None, front, true)?.wait()
+    let is_left = options.detach && streams.wait_until_started()?.is_none();
+    let front = match front {
+        Some(front) if is_left => front.let_go().map(|()| None)?,
+        front => front, // It waits with us.
+    };
+    Owner::new(&child, streams, None, front, !options.detach)?.wait()
 }
 
 /// Who is root in there, as we know him.

@@ -7,14 +7,15 @@
 //! ends as the owner does, and takes it along if it is killed.
 
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, exit};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, close, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use process::{Call, Result};
 
 use crate::streams::{pipe, read_some};
@@ -25,6 +26,8 @@ pub(crate) struct Front {
     pid: Pid,
     /// Of which it has the other end, as long as it lives.
     pipe: OwnedFd,
+    /// That of the host: whoever has entered a container finds its own there.
+    null: File,
 }
 
 /// Starts `owner` in a process of its own. Ends when it ends or when it lets
@@ -39,7 +42,9 @@ pub(crate) fn start(
     let told = Cell::new(Some(told));
     let process = process::spawn(|pid| {
         drop(told.take());
-        let code = owner(Front { pid, pipe: tell })?;
+        close_inherited_files()?;
+        let front = Front { pid, pipe: tell, null: null()? };
+        let code = owner(front)?;
         exit(code.into())
     })?;
     let Some(told) = told.take() else { return Ok(process::FAILED) };
@@ -52,6 +57,30 @@ pub(crate) fn start(
         let status = status.map(|(_, status)| status);
         Ok(status.filter(|status| status.stopped_signal().is_none()))
     })
+}
+
+/// Closes what the caller has left open beside the three standard files: it
+/// would stay so for as long as the container lives. What this program opens
+/// is marked to be closed by execve(2), and what is not marked is the caller's.
+fn close_inherited_files() -> Result<()> {
+    let path = "/proc/self/fd";
+    let open = std::fs::read_dir(path).call(format_args!("open({path:?})"))?;
+    let numbers = open
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
+    for fd in numbers.filter(|fd| *fd > 2).collect::<Vec<_>>() {
+        if is_marked(fd) == Ok(false) {
+            close(fd).call(format_args!("close({fd})"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails if it is none any more: that by which the list was read.
+fn is_marked(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: fcntl(2) with F_GETFD touches neither memory nor the file.
+    let flags = Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+    Ok(flags & libc::FD_CLOEXEC != 0)
 }
 
 fn has_let_go(told: &OwnedFd) -> Result<bool> {
@@ -77,10 +106,9 @@ impl Front {
     /// neither Ctrl-C nor its end are meant for it any more.
     pub(crate) fn let_go(self) -> Result<()> {
         setsid().call("setsid()")?;
-        let null = null()?;
-        dup2_stdin(&null).call("dup2(stdin)")?;
-        dup2_stdout(&null).call("dup2(stdout)")?;
-        dup2_stderr(&null).call("dup2(stderr)")?;
+        dup2_stdin(&self.null).call("dup2(stdin)")?;
+        dup2_stdout(&self.null).call("dup2(stdout)")?;
+        dup2_stderr(&self.null).call("dup2(stderr)")?;
         nix::unistd::write(&self.pipe, b"gone").call("write(front)")?;
         match kill(self.pid, Signal::SIGCHLD) {
             Err(Errno::ESRCH) => Ok(()), // It was killed just now.

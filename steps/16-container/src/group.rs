@@ -84,8 +84,7 @@ fn freezer(places: &[Place]) -> Option<(&Path, &'static str)> {
     v2.map(|place| (&*place.path, "cgroup.freeze")).or_else(v1)
 }
 
-/// Whether all its processes stand still. `ps` asks it of each container: one
-/// look at one file.
+/// Whether all its processes stand still.
 pub(crate) fn is_frozen(places: &[Place]) -> bool {
     let Some((path, file)) = freezer(places) else { return false };
     let mut text = [0; 16];

@@ -43,6 +43,7 @@ fn prepare_and_run(
 ) -> Result<Infallible> {
     let Plan { options, names, network, mounts } = plan;
 
+    streams.leave_caller()?; // who need not wait until the gate is open
     // Outside: in its group, ids mapped, the cable plugged in, files handed.
     let handed = gate.wait(&parent)?;
     user::become_root()?; // or nothing below would belong to anybody

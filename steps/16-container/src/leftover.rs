@@ -1,12 +1,11 @@
 //! What is written down of containers that nobody will ever end in order.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use process::{Call, Result};
+use process::Result;
 
 use crate::life::Witness;
-use crate::store::{Entry, NAMES, Store, usual};
+use crate::store::{Entry, Store, usual};
 
 impl Store {
     /// The usual one, if there is one: who only looks makes none.
@@ -18,14 +17,10 @@ impl Store {
     /// The directories of containers whose owner was killed, before it could
     /// write down how they have ended.
     pub fn leftovers(&self) -> Result<Vec<PathBuf>> {
-        let path = &self.0;
-        let entries =
-            fs::read_dir(path).call(format_args!("open({path:?})"))?;
         let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.call(format_args!("getdents({path:?})"))?;
-            if entry.file_name() != NAMES && is_lost(&entry.path())? {
-                found.push(entry.path());
+        for path in self.directories("")? {
+            if is_lost(&path)? {
+                found.push(path);
             }
         }
         Ok(found)

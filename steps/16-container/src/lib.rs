@@ -13,11 +13,39 @@
 //! - a container is made: `run`, `create`, `inside`, with `layer`, `confine`;
 //! - who it is, and whether it lives: `store`, `record`, `life`, `state`;
 //! - who looks after it: `front`, `attend`, with `streams`, `terminal`, `log`;
-//! - what others do with it: `exec`, `lifecycle`, `views`, `logs`.
+//! - what others do with it: `exec`, `lifecycle` with `door`, `views`, `logs`.
+//!
+//! The five operations of a runtime, as the OCI runtime specification names
+//! them, are there one by one:
+//!
+//! ```no_run
+//! use container::{RunOptions, State, Store, create, delete, kill};
+//!
+//! # fn main() -> process::Result<()> {
+//! let options = RunOptions::of(&["--rootfs", "rootfs/busybox", "sleep", "9"])?;
+//! let prepared = options.prepare()?;
+//! let store = Store::open(None)?;
+//! let mut created = create(&store, &prepared)?;
+//!
+//! // From here on others can find it, in any process.
+//! let entry = store.find(&created.record.id)?;
+//! assert_eq!(entry.state()?, State::Created);
+//! created.start()?; // or `container::start(&entry)`, from another process
+//! assert_eq!(entry.state()?, State::Running);
+//! kill(&entry, 9)?;
+//! assert_eq!(created.wait()?, 137); // which takes down what was made for it
+//! assert_eq!(entry.state()?, State::Exited);
+//! delete(&store, &entry, false)
+//! # }
+//! ```
+//!
+//! `create` makes a process, so its caller may have no other thread, and owns
+//! the container: if it ends, so does the container.
 
 mod attend;
 mod confine;
 mod create;
+mod door;
 mod exec;
 mod front;
 mod group;
@@ -40,19 +68,18 @@ mod store;
 mod streams;
 mod table;
 mod terminal;
-mod threads;
 mod time;
 mod timing;
 mod views;
 
-pub use create::Created;
+pub use create::{Created, create};
 pub use exec::{ExecOptions, exec};
 pub use life::{Event, Sight, Witness};
-pub use lifecycle::{kill, pause, remove, stop};
+pub use lifecycle::{delete, kill, pause, start, stop};
 pub use logs::{LogsOptions, logs};
-pub use options::{ProcessOptions, RunOptions};
+pub use options::{Prepared, ProcessOptions, RunOptions};
 pub use record::Record;
-pub use run::run;
+pub use run::{create_and_leave, run};
 pub use signal::parse as parse_signal;
 pub use state::State;
 pub use store::{Claim, Entry, Store};

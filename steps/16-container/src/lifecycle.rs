@@ -1,14 +1,40 @@
-//! What can be done to a container that is there: `kill`, `stop`, `wait`,
-//! `rm`, `pause`, `unpause`.
+//! What can be done to a container that is there, from any process: `start`,
+//! `kill`, `stop`, `wait`, `rm`, `pause`, `unpause`.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 
-use process::{Error, Result};
+use process::{Call, Error, Result};
 
-use crate::group::set_frozen;
-use crate::state::State;
-use crate::store::{Entry, Store};
-use crate::{life, signal};
+use crate::group::{is_frozen, set_frozen};
+use crate::state::{PAUSED, State};
+use crate::store::{Entry, Store, remove_file};
+use crate::{door, life, signal};
+
+/// Has its owner let it go. It has become its command when this returns.
+pub fn start(entry: &Entry) -> Result<()> {
+    let _lock = entry.lock()?;
+    entry.process()?;
+    let name = &entry.record.name;
+    if entry.state()? != State::Created {
+        return Err(Error::new(format_args!(
+            "the container {name} was started before"
+        ))
+        .with_hint("each is started once: `run` makes another one"));
+    }
+    door::knock(&entry.path)?;
+    if entry.witness.look()?.started().is_some() {
+        return Ok(());
+    }
+    let code = entry.wait(None)?.unwrap_or_default();
+    let hint = match entry.record.remove {
+        false => format!("`logs {name}` says why"),
+        true => "without --rm it would have a log, which says why".into(),
+    };
+    Err(Error::new(format_args!("the container {name} can't be started"))
+        .with_hint(hint)
+        .with_exit_code(code))
+}
 
 /// Sends a signal to its first process.
 pub fn kill(entry: &Entry, number: i32) -> Result<()> {
@@ -22,10 +48,7 @@ pub fn stop(entry: &Entry, seconds: u32) -> Result<()> {
         Err(_) if is_over(entry)? => return Ok(()),
         Err(error) => return Err(error),
     };
-    // Who stands still hears nothing.
-    if entry.state()? == State::Paused {
-        set_frozen(&entry.record.groups, false)?;
-    }
+    thaw(entry)?; // Who stands still hears nothing.
     signal::send(process.as_fd(), libc::SIGTERM)?;
     if entry.wait(Some(seconds.saturating_mul(1000)))?.is_none() {
         signal::send(process.as_fd(), libc::SIGKILL)?;
@@ -38,24 +61,23 @@ fn is_over(entry: &Entry) -> Result<bool> {
     Ok(matches!(entry.state()?, State::Exited | State::Lost))
 }
 
-/// Forgets a container that has ended. With `force` it need not have.
-pub fn remove(store: &Store, entry: &Entry, force: bool) -> Result<()> {
+/// Forgets a container that does not run. With `force` it may.
+pub fn delete(store: &Store, entry: &Entry, force: bool) -> Result<()> {
     let _lock = match entry.lock() {
         Err(error) if life::is_gone(&error) => return Ok(()),
         lock => lock?,
     };
     if entry.witness.look()?.owner.is_some() {
         let name = &entry.record.name;
-        if !force && !is_over(entry)? {
+        let state = entry.state()?;
+        if !force && matches!(state, State::Running | State::Paused) {
             return Err(Error::new(format_args!(
                 "the container {name} is running"
             ))
             .with_hint(format_args!("stop it first, or `rm -f {name}`")));
         }
         if let Ok(process) = entry.process() {
-            if entry.state()? == State::Paused {
-                set_frozen(&entry.record.groups, false)?;
-            }
+            thaw(entry)?;
             signal::send(process.as_fd(), libc::SIGKILL)?;
         }
         entry.wait(None)?;
@@ -67,5 +89,21 @@ pub fn remove(store: &Store, entry: &Entry, force: bool) -> Result<()> {
 pub fn pause(entry: &Entry, is: bool) -> Result<()> {
     let _lock = entry.lock()?;
     entry.process()?;
-    set_frozen(&entry.record.groups, is)
+    let mark = entry.path.join(PAUSED);
+    if is {
+        File::create(&mark).call(format_args!("open({mark:?}, O_CREAT)"))?;
+    }
+    set_frozen(&entry.record.groups, is)?;
+    match is {
+        true => Ok(()),
+        false => remove_file(&mark),
+    }
+}
+
+/// Whoever has frozen it.
+fn thaw(entry: &Entry) -> Result<()> {
+    match is_frozen(&entry.record.groups) {
+        true => set_frozen(&entry.record.groups, false),
+        false => Ok(()),
+    }
 }

@@ -36,8 +36,8 @@ pub fn logs(entry: &Entry, options: &LogsOptions) -> Result<()> {
             entry.record.name
         ))
         .with_hint(
-            "one that is neither --detach nor --tty writes to the files of \
-             whoever has started it",
+            "one that is to be removed, and neither --detach nor --tty, writes \
+             to the files of whoever has started it",
         ));
     }
     let mut reader = Reader::open(&entry.path);
@@ -49,28 +49,28 @@ pub fn logs(entry: &Entry, options: &LogsOptions) -> Result<()> {
         Some(lines) => tail(pieces, lines),
         None => pieces,
     };
-    let mut printer = Printer { options, is_at_start: true };
+    let mut printer = Printer { options, is_at_start: true, is_read: true };
     pieces.iter().try_for_each(|piece| printer.print(piece))?;
-    if !options.follow {
-        return Ok(());
-    }
-    loop {
+    let mut is_over = !options.follow;
+    while !is_over && printer.is_read {
         // In this order: what it writes at last is still read.
-        let is_over = entry.witness.look()?.owner.is_none();
+        is_over = entry.witness.look()?.owner.is_none();
         while let Some(piece) = reader.next()? {
             printer.print(&piece)?;
         }
-        if is_over {
-            return Ok(());
+        if !is_over {
+            sleep(PAUSE);
         }
-        sleep(PAUSE);
     }
+    Ok(())
 }
 
 struct Printer<'a> {
     options: &'a LogsOptions,
     /// Whether the next piece is on a line of its own.
     is_at_start: bool,
+    /// Whether somebody still reads what is printed.
+    is_read: bool,
 }
 
 impl Printer<'_> {
@@ -79,6 +79,7 @@ impl Printer<'_> {
             show(piece.stream, format!("{} ", piece.time).as_bytes())?;
         }
         self.is_at_start = piece.is_full;
-        show(piece.stream, &piece.bytes)
+        self.is_read &= show(piece.stream, &piece.bytes)?;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
 use container::{Entry, Format, Store, parse_signal};
-use process::Result;
+use process::{Error, Result};
 
 /// Containers, with all that the steps before it isolate, limit and give up,
 /// and with a life: they can be listed, entered, stopped and removed.
@@ -24,6 +24,10 @@ struct Options {
 enum Verb {
     /// Make a container, and run a program in it
     Run(Box<container::RunOptions>),
+    /// Make a container, and leave its program to be started
+    Create(Box<container::RunOptions>),
+    /// Start the program of containers that were made
+    Start(Names),
     /// Run one more program in a container
     Exec(container::ExecOptions),
     /// List containers
@@ -66,7 +70,7 @@ enum Verb {
     },
     /// Wait until containers have ended, and print their exit codes
     Wait(Names),
-    /// Forget containers that have ended
+    /// Forget containers that do not run
     Rm {
         /// Those that run, too: they are killed
         #[arg(short, long)]
@@ -106,6 +110,10 @@ fn run(options: &Options) -> Result<u8> {
     let store = &Store::open(options.state.as_deref())?;
     match &options.verb {
         Verb::Run(options) => return container::run(store, options),
+        Verb::Create(options) => {
+            return container::create_and_leave(store, options);
+        }
+        Verb::Start(names) => names.each(store, container::start)?,
         Verb::Exec(options) => return container::exec(store, options),
         Verb::Ps(options) => container::ps(store, options)?,
         Verb::Logs(options) => {
@@ -124,9 +132,13 @@ fn run(options: &Options) -> Result<u8> {
         Verb::Stop { time, names } => {
             names.each(store, |one| container::stop(one, *time))?;
         }
-        Verb::Wait(names) => names.each(store, wait)?,
+        Verb::Wait(names) => {
+            names.print(store, |one, _| {
+                one.wait(None).map(|code| code.unwrap_or_default().to_string())
+            })?;
+        }
         Verb::Rm { force, names } => {
-            names.each(store, |one| container::remove(store, one, *force))?;
+            names.each(store, |one| container::delete(store, one, *force))?;
         }
         Verb::Pause(names) => {
             names.each(store, |one| container::pause(one, true))?;
@@ -140,18 +152,38 @@ fn run(options: &Options) -> Result<u8> {
 }
 
 impl Names {
+    /// Does it with each, and prints its name, as it was given.
     fn each(
         &self,
         store: &Store,
         act: impl Fn(&Entry) -> Result<()>,
     ) -> Result<()> {
-        let mut names = self.containers.iter();
-        names.try_for_each(|name| act(&store.find(name)?))
+        self.print(store, |entry, name| act(entry).map(|()| name.into()))
+    }
+
+    /// Prints what becomes of each. That one fails is no reason to leave out
+    /// the others.
+    fn print(
+        &self,
+        store: &Store,
+        act: impl Fn(&Entry, &str) -> Result<String>,
+    ) -> Result<()> {
+        let mut failed = Ok(());
+        for name in &self.containers {
+            match store.find(name).and_then(|entry| act(&entry, name)) {
+                Ok(text) => println!("{text}"),
+                Err(error) => failed = Err(after(failed, error)),
+            }
+        }
+        failed
     }
 }
 
-fn wait(entry: &Entry) -> Result<()> {
-    let code = entry.wait(None)?;
-    println!("{}", code.unwrap_or_default());
-    Ok(())
+/// Both errors, if there was one before.
+fn after(before: Result<()>, error: Error) -> Error {
+    match before {
+        Ok(()) => error,
+        Err(before) => Error::new(format_args!("{before}\n{error}"))
+            .with_exit_code(error.exit_code()),
+    }
 }

@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::{Args, FromArgMatches};
 use net::Network;
 use process::{Error, Result};
 
 use crate::id::parse_name;
+use crate::own_binary;
 use crate::streams::StreamOptions;
 
 /// A container to be made.
@@ -78,7 +80,33 @@ pub struct ProcessOptions {
     pub(crate) workdir: PathBuf,
 }
 
+/// What was asked for, and is possible as far as one can see.
+pub struct Prepared<'a> {
+    pub(crate) options: &'a RunOptions,
+    pub(crate) ids: user::Ids,
+}
+
 impl RunOptions {
+    /// The options as words of a command line.
+    pub fn of(words: &[&str]) -> Result<Self> {
+        let command = clap::Command::new("run").no_binary_name(true);
+        let matches = Self::augment_args(command).try_get_matches_from(words);
+        matches
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(Error::new)
+    }
+
+    /// Looks whether this can be together, and says who is who.
+    ///
+    /// Call it before anything else is done: if a container could write to the
+    /// program that makes it, the program begins anew, as a copy of itself.
+    pub fn prepare(&self) -> Result<Prepared<'_>> {
+        self.streams.check(self.detach)?;
+        let ids = self.ids.choose()?;
+        own_binary::protect(|uid| ids.has_user(uid))?;
+        Ok(Prepared { options: self, ids })
+    }
+
     /// The network of the container: that of the tenant alone, if there is
     /// one.
     pub(crate) fn network(&self) -> Result<Network> {
@@ -88,16 +116,5 @@ impl RunOptions {
         };
         self.vxlan.iter().try_for_each(|vxlan| vxlan.check(&network))?;
         Ok(network)
-    }
-
-    /// What can't be together.
-    pub(crate) fn check(&self) -> Result<()> {
-        match self.detach && self.streams.interactive && !self.streams.tty {
-            false => Ok(()),
-            true => {
-                Err(Error::new("--detach and --interactive: nobody would type")
-                    .with_hint("leave out one of the two"))
-            }
-        }
     }
 }

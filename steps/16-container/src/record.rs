@@ -15,6 +15,8 @@ use crate::group::Place;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "record.json";
+/// And as long as it is being written.
+pub(crate) const NEW: &str = "new";
 
 /// The form of the file that this program writes, and the only one it reads.
 const VERSION: u32 = 1;
@@ -63,7 +65,7 @@ impl Record {
         self.version = VERSION;
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::new(format_args!("JSON: {error}")))?;
-        let (new, path) = (directory.join("new"), directory.join(FILE));
+        let (new, path) = (directory.join(NEW), directory.join(FILE));
         File::options()
             .write(true)
             .create(true)

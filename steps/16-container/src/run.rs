@@ -1,14 +1,13 @@
-//! `run`: make a container, let it go, and wait for it or leave it alone.
+//! `run`: make a container, let it go, and wait for it or leave it alone; and
+//! `create`, which leaves it alone before it is let go.
 
 use process::Result;
 
-use crate::attend::Owner;
-use crate::create::create;
+use crate::create::{create, make};
 use crate::front::{self, Front};
-use crate::log::Log;
-use crate::options::RunOptions;
-use crate::own_binary;
+use crate::options::{Prepared, RunOptions};
 use crate::store::Store;
+use crate::streams::Caller;
 use crate::timing::Timing;
 
 /// Runs the command; gives its exit code.
@@ -16,41 +15,30 @@ use crate::timing::Timing;
 /// Whoever waits for the container to its end needs no other process: this one
 /// owns it. Who may go before starts an owner.
 pub fn run(store: &Store, options: &RunOptions) -> Result<u8> {
-    options.check()?;
-    let ids = options.ids.choose()?;
-    own_binary::protect(|uid| ids.has_user(uid))?;
+    let prepared = options.prepare()?;
     match options.detach || options.streams.tty {
-        false => own(store, options, &ids, None),
+        false => own(store, &prepared, None),
         true => front::start(options.streams.tty, |front| {
-            own(store, options, &ids, Some(front))
+            own(store, &prepared, Some(front))
         }),
     }
 }
 
 /// Makes the container, and owns it to its end.
-fn own(
-    store: &Store,
-    options: &RunOptions,
-    ids: &user::Ids,
-    front: Option<Front>,
-) -> Result<u8> {
+fn own(store: &Store, prepared: &Prepared, front: Option<Front>) -> Result<u8> {
+    let options = prepared.options;
     let mut timing = Timing::start();
-    let (inside, mut streams) = options.streams.make(options.detach)?;
-    let mut created = create(store, options, ids, inside, &mut timing)?;
+    let caller = caller_of(options);
+    let mut created = make(store, prepared, caller, &mut timing)?;
     created.start()?;
     timing.note("let go");
-    streams.take_made()?;
     // Only then is there an id to print: what can't be started is forgotten.
     let failed = match options.detach || options.timing {
-        true => streams.wait_until_started()?,
+        true => created.wait_until_started()?,
         false => None,
     };
     timing.note("started");
 
-    let log = match &front {
-        Some(_) => Some(Log::create(&created.claim.path)?),
-        None => None, // It writes to the caller's own files.
-    };
     let front = match front {
         Some(front) if options.detach && failed.is_none() => {
             println!("{}", created.record.id);
@@ -59,9 +47,7 @@ fn own(
         }
         front => front, // It waits with us.
     };
-    let is_watched = !options.detach;
-    let code =
-        Owner::new(&created.child, streams, log, front, is_watched)?.wait()?;
+    let code = created.attend(front, !options.detach)?;
     timing.note("ended");
     created.finish(code, failed.is_some())?;
     timing.note("removed");
@@ -69,4 +55,28 @@ fn own(
         timing.print();
     }
     Ok(code)
+}
+
+/// Nobody could read the log of a container that is forgotten when it ends,
+/// while somebody waits for it: so there is none, and what it writes takes no
+/// way round.
+fn caller_of(options: &RunOptions) -> Caller {
+    match (options.detach, options.rm && !options.streams.tty) {
+        (true, _) => Caller::Leaves,
+        (false, true) => Caller::Lends,
+        (false, false) => Caller::Listens,
+    }
+}
+
+/// Makes a container, prints its id, and leaves it to an owner in the
+/// background until [`start`](crate::start) lets it go.
+pub fn create_and_leave(store: &Store, options: &RunOptions) -> Result<u8> {
+    let prepared = options.prepare()?;
+    front::start(false, |front| {
+        let mut created = create(store, &prepared)?;
+        println!("{}", created.record.id);
+        front.let_go()?;
+        created.wait_for_start()?;
+        created.wait()
+    })
 }

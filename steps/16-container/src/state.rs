@@ -11,6 +11,9 @@ use crate::group;
 use crate::life::{Sight, boot, start_of};
 use crate::store::Entry;
 
+/// The name of a file, which is there as long as a container may be paused.
+pub(crate) const PAUSED: &str = "paused";
+
 /// The names are docker's, but for the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,11 +44,15 @@ impl Entry {
             (Some(_), _) => State::Exited,
             (None, None) => State::Lost,
             (None, Some(_)) if !is_started => State::Created,
-            (None, Some(_)) if group::is_frozen(&self.record.groups) => {
-                State::Paused
-            }
+            (None, Some(_)) if self.is_paused() => State::Paused,
             (None, Some(_)) => State::Running,
         }
+    }
+
+    /// The kernel says it. But that takes as long as all else that `ps` does,
+    /// so only those are asked for that somebody has paused.
+    fn is_paused(&self) -> bool {
+        self.path.join(PAUSED).exists() && group::is_frozen(&self.record.groups)
     }
 
     /// What may have become of a container that was lost.

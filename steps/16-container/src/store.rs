@@ -6,6 +6,7 @@
 //! that lists the containers removes it.
 
 use std::fs::{self, DirBuilder, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -14,15 +15,27 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 use process::{Call, Error, Hint, Result};
 
-use crate::life::{self, Life, Witness};
+use crate::life::{self, Life, Sight, Witness};
 use crate::record::{self, Record};
-use crate::{id, log, threads};
+use crate::state::PAUSED;
+use crate::{door, id, log};
 
 /// For root.
 const OF_ROOT: &str = "/run/workshop/containers";
 
 /// The subdirectory of names.
-pub(crate) const NAMES: &str = "names";
+const NAMES: &str = "names";
+
+/// What there may be in the directory of a container.
+const FILES: [&str; 7] = [
+    record::FILE,
+    record::NEW,
+    PAUSED,
+    door::FILE,
+    log::FILE,
+    log::OLD,
+    life::FILE,
+];
 
 /// How often a name is made up if nobody has asked for one.
 const TRIES: usize = 100;
@@ -148,34 +161,45 @@ impl Store {
         }
     }
 
-    /// All containers, the youngest first. What has been left by those who
-    /// were killed is removed on the way.
-    pub fn list(&self) -> Result<Vec<Entry>> {
+    /// Looks at all containers, one after the other: none is open any longer
+    /// than that, for there may be thousands, and a process may have a thousand
+    /// files. What has been left by those who were killed is removed on the way.
+    pub fn each(
+        &self,
+        mut look: impl FnMut(Entry, Sight) -> Result<()>,
+    ) -> Result<()> {
+        let mut is_dirty = false;
+        for path in self.directories("")? {
+            let Some(entry) = Entry::read(&path)? else {
+                is_dirty |= self.sweep(&path)?;
+                continue;
+            };
+            let seen = entry.witness.look()?;
+            match entry.record.remove && seen.owner.is_none() {
+                true => self.forget(&path, &entry.record.name)?,
+                false => look(entry, seen)?,
+            }
+        }
+        match is_dirty {
+            true => self.sweep_names(),
+            false => Ok(()),
+        }
+    }
+
+    /// Those of all containers whose id begins so, and of leftovers.
+    pub(crate) fn directories(&self, id: &str) -> Result<Vec<PathBuf>> {
         let path = &self.0;
         let entries =
             fs::read_dir(path).call(format_args!("open({path:?})"))?;
-        let mut paths = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
             let entry = entry.call(format_args!("getdents({path:?})"))?;
-            if entry.file_name() != NAMES {
-                paths.push(entry.path());
+            let name = entry.file_name();
+            let begins_so = name.as_bytes().starts_with(id.as_bytes());
+            if name != NAMES && begins_so {
+                found.push(entry.path());
             }
         }
-        let read = threads::map(&paths, |path| Entry::read(path))?;
-        let (mut found, mut is_dirty) = (Vec::new(), false);
-        for (path, entry) in paths.iter().zip(read) {
-            match entry {
-                Some(e) if e.record.remove && e.has_no_owner()? => {
-                    self.forget(path, &e.record.name)?;
-                }
-                Some(entry) => found.push(entry),
-                None => is_dirty |= self.sweep(path)?,
-            }
-        }
-        if is_dirty {
-            self.sweep_names()?;
-        }
-        found.sort_by_key(|entry| std::cmp::Reverse(entry.record.created));
         Ok(found)
     }
 
@@ -189,14 +213,15 @@ impl Store {
             if let Some(entry) = Entry::read(&self.0.join(&id))? {
                 return Ok(entry);
             }
-            let mut all = self.list()?;
-            all.retain(|entry| entry.record.id.starts_with(&id));
-            match all.len() {
-                0 => {}
-                1 => return Ok(all.remove(0)),
-                n => {
+            let paths = self.directories(&id)?.into_iter();
+            let mut all =
+                paths.filter_map(|path| Entry::read(&path).transpose());
+            match (all.next(), all.next()) {
+                (None, _) => {}
+                (Some(only), None) => return only,
+                (Some(_), Some(_)) => {
                     return Err(Error::new(format_args!(
-                        "{n} containers have an id that begins with {word}"
+                        "several containers have an id that begins with {word}"
                     ))
                     .with_hint("give more of its digits"));
                 }
@@ -216,7 +241,7 @@ impl Store {
         {
             remove_file(&link)?;
         }
-        for file in [record::FILE, "new", log::FILE, log::OLD, life::FILE] {
+        for file in FILES {
             remove_file(&path.join(file))?;
         }
         match fs::remove_dir(path) {
@@ -260,7 +285,7 @@ impl Store {
 }
 
 /// A file may be gone already.
-fn remove_file(path: &Path) -> Result<()> {
+pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
         removed => removed.call(format_args!("unlink({path:?})")),

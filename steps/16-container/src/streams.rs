@@ -31,16 +31,37 @@ pub(crate) struct StreamOptions {
     pub tty: bool,
 }
 
+/// What the caller does while the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Waits for it, and lends it its own files.
+    Lends,
+    /// Waits for it too, and is shown what goes to a log.
+    Listens,
+    /// Leaves, as soon as the program was started.
+    Leaves,
+    /// Has left before the program is started.
+    HasLeft,
+}
+
+impl Caller {
+    fn is_there(self) -> bool {
+        matches!(self, Self::Lends | Self::Listens)
+    }
+}
+
 /// The end that the program gets.
 pub(crate) struct Inside {
+    caller: Caller,
     kind: Kind,
     /// Through which inside hands out what it has made.
     socket: Option<OwnedFd>,
     /// By which who waits outside learns whether the program was started:
     /// nobody has it any more, or there is an exit code.
     started: OwnedFd,
-    /// Standard error as the caller has it, for our own errors.
-    callers: OwnedFd,
+    /// Standard error as the caller has it, for our own errors; or the log, if
+    /// the caller has left.
+    errors: OwnedFd,
 }
 
 enum Kind {
@@ -57,6 +78,7 @@ struct Output {
 }
 
 /// The end outside.
+#[derive(Default)]
 pub(crate) struct Outside {
     /// To which goes what is typed.
     pub(crate) input: Option<OwnedFd>,
@@ -68,22 +90,33 @@ pub(crate) struct Outside {
 }
 
 impl StreamOptions {
-    /// Makes both ends. Of a *detached* program nobody reads what it writes
-    /// but the log, and nobody types.
-    pub(crate) fn make(self, detached: bool) -> Result<(Inside, Outside)> {
+    /// What can't be together.
+    pub(crate) fn check(self, detach: bool) -> Result<()> {
+        match detach && self.interactive && !self.tty {
+            false => Ok(()),
+            true => {
+                Err(Error::new("--detach and --interactive: nobody would type")
+                    .with_hint("leave out one of the two"))
+            }
+        }
+    }
+
+    /// Makes both ends. Of a program whose caller has left nobody reads what it
+    /// writes but the log, and nobody types.
+    pub(crate) fn make(self, caller: Caller) -> Result<(Inside, Outside)> {
         let (started_outside, started) = pipe()?;
-        let callers = stderr().as_fd().try_clone_to_owned();
-        let callers = callers.call("dup(stderr)")?;
         let mut outside = Outside {
-            input: None,
-            output: Vec::new(),
             is_terminal: self.tty,
-            socket: None,
             started: Some(started_outside),
+            ..Outside::default()
+        };
+        let errors = match caller {
+            Caller::HasLeft => outside.new_output(Stream::Err)?,
+            _ => stderr().as_fd().try_clone_to_owned().call("dup(stderr)")?,
         };
         let kind = match self.tty {
             true => Kind::Terminal,
-            false => self.files(detached, &mut outside)?,
+            false => self.files(caller, &mut outside)?,
         };
         let has_to_make =
             matches!(kind, Kind::Terminal | Kind::Files { input: None, .. });
@@ -92,27 +125,24 @@ impl StreamOptions {
             let (ours, theirs) = handover::pair()?;
             (outside.socket, socket) = (Some(ours), Some(theirs));
         }
-        Ok((Inside { kind, socket, started, callers }, outside))
+        Ok((Inside { caller, kind, socket, started, errors }, outside))
     }
 
-    fn files(self, detached: bool, outside: &mut Outside) -> Result<Kind> {
+    fn files(self, caller: Caller, outside: &mut Outside) -> Result<Kind> {
         let input = match stdin() {
-            _ if detached || !self.interactive => Some(null()?.into()),
+            _ if !caller.is_there() || !self.interactive => {
+                Some(null()?.into())
+            }
             stdin if stdin.is_terminal() => None,
             stdin => {
                 Some(stdin.as_fd().try_clone_to_owned().call("dup(stdin)")?)
             }
         };
         let mut output = |callers: BorrowedFd, is_terminal, stream| {
-            let is_made = detached || is_terminal;
+            let is_made = caller != Caller::Lends || is_terminal;
             let fd = match is_made {
                 false => callers.try_clone_to_owned().call("dup()")?,
-                true => {
-                    let (ours, theirs) = pipe()?;
-                    set_nonblocking(&ours)?;
-                    outside.output.push((ours, stream));
-                    theirs
-                }
+                true => outside.new_output(stream)?,
             };
             Ok(Output { fd, is_made })
         };
@@ -126,6 +156,16 @@ impl StreamOptions {
 }
 
 impl Inside {
+    /// Inside, first of all: lets go of the files of a caller who leaves. What
+    /// he reads would not end before the container does.
+    pub(crate) fn leave_caller(&self) -> Result<()> {
+        if self.caller.is_there() {
+            return Ok(());
+        }
+        let null = null()?.into();
+        take([&null; 3])
+    }
+
     /// Outside: gives the pipes to a user of the container's. Who opens
     /// `/dev/stdout` anew is asked for rights over them.
     pub(crate) fn give_to(&self, owner: (Uid, Gid)) -> Result<()> {
@@ -182,7 +222,7 @@ impl Inside {
     /// this process say why to the caller.
     pub(crate) fn failed(&self, error: &Error) {
         // There is nobody else to tell if this fails too.
-        let _ = dup2_stderr(&self.callers);
+        let _ = dup2_stderr(&self.errors);
         let _ = nix::unistd::write(&self.started, &[error.exit_code()]);
     }
 }
@@ -198,6 +238,14 @@ fn take([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<()> {
 }
 
 impl Outside {
+    /// A pipe more to read from; gives the end of who writes.
+    fn new_output(&mut self, stream: Stream) -> Result<OwnedFd> {
+        let (ours, theirs) = pipe()?;
+        set_nonblocking(&ours)?;
+        self.output.push((ours, stream));
+        Ok(theirs)
+    }
+
     /// Waits until the program was started; if it was not, with which code
     /// its process ends.
     pub(crate) fn wait_until_started(&mut self) -> Result<Option<u8>> {
@@ -250,8 +298,9 @@ pub(crate) fn read_some(fd: &OwnedFd) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes to the caller's own standard output or error.
-pub(crate) fn show(stream: Stream, bytes: &[u8]) -> Result<()> {
+/// Writes to the caller's own standard output or error; whether somebody still
+/// reads it.
+pub(crate) fn show(stream: Stream, bytes: &[u8]) -> Result<bool> {
     let written = match stream {
         Stream::Out => {
             let mut out = stdout().lock();
@@ -260,8 +309,7 @@ pub(crate) fn show(stream: Stream, bytes: &[u8]) -> Result<()> {
         Stream::Err => stderr().write_all(bytes),
     };
     match written {
-        // Nobody reads it any more.
-        Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(()),
-        written => written.call("write(stdout)"),
+        Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(false),
+        written => written.call("write(stdout)").map(|()| true),
     }
 }

@@ -8,12 +8,13 @@ use process::{Call, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::group;
 use crate::life::{Sight, now};
+use crate::record::Record;
 use crate::state::State;
 use crate::store::{Entry, Store};
 use crate::table::{Format, print, print_json, print_text};
 use crate::time::{ago, full};
-use crate::{group, threads};
 
 /// Which containers, and how.
 #[derive(Debug, clap::Args)]
@@ -31,23 +32,29 @@ pub struct PsOptions {
 
 /// A line of `ps`.
 #[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
+struct Line {
+    id: String,
     command: String,
     created: String,
     state: State,
     status: String,
     ports: String,
-    name: &'a str,
+    name: String,
+    #[serde(skip)]
+    at: u64,
 }
 
-/// Lists the containers.
+/// Lists the containers, the youngest first.
 pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
-    let all = store.list()?;
-    let mut lines = threads::map(&all, line_of)?;
-    let is_up =
-        |line: &Line| matches!(line.state, State::Running | State::Paused);
-    lines.retain(|line| options.all || is_up(line));
+    let mut lines = Vec::new();
+    store.each(|entry, seen| {
+        let state = entry.state_as(&seen);
+        if options.all || matches!(state, State::Running | State::Paused) {
+            lines.push(line_of(entry, state, &seen)?);
+        }
+        Ok(())
+    })?;
+    lines.sort_by_key(|line| std::cmp::Reverse(line.at));
     if options.quiet {
         let ids = lines.iter().map(|line| format!("{}\n", line.id));
         return print_text(&ids.collect::<String>());
@@ -60,24 +67,23 @@ pub fn ps(store: &Store, options: &PsOptions) -> Result<()> {
     let rows = lines.into_iter().map(|line| {
         let command = format!("\"{}\"", shorten(&line.command));
         let created = format!("{} ago", line.created);
-        let (id, name) = (line.id.into(), line.name.into());
-        vec![id, command, created, line.status, line.ports, name]
+        vec![line.id, command, created, line.status, line.ports, line.name]
     });
     print(&head, &rows.collect::<Vec<_>>())
 }
 
-fn line_of(entry: &Entry) -> Result<Line<'_>> {
-    let record = &entry.record;
-    let seen = entry.witness.look()?;
-    let state = entry.state_as(&seen);
+fn line_of(entry: Entry, state: State, seen: &Sight) -> Result<Line> {
+    let status = status_of(&entry, state, seen)?;
+    let record = entry.record;
     Ok(Line {
-        id: &record.id,
         command: record.command.join(" "),
         created: ago(now().saturating_sub(record.created)),
         state,
-        status: status_of(entry, state, &seen)?,
+        status,
         ports: record.ports.join(", "),
-        name: &record.name,
+        at: record.created,
+        id: record.id,
+        name: record.name,
     })
 }
 
@@ -196,33 +202,28 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What they use: those that are named, or all that run.
 pub fn stats(store: &Store, words: &[String], format: Format) -> Result<()> {
-    let entries = match words {
-        [] => {
-            let mut all = store.list()?;
-            all.retain(|entry| entry.process().is_ok());
-            all
-        }
+    let records = match words {
+        [] => running(store)?,
         words => {
             let find = |word: &String| {
                 let entry = store.find(word)?;
-                entry.process()?;
-                Ok(entry)
+                entry.process().map(|_| entry.record)
             };
             words.iter().map(find).collect::<Result<_>>()?
         }
     };
     let start = Instant::now();
-    let before: Vec<_> = entries.iter().map(cpu_micros).collect();
-    if !entries.is_empty() {
+    let before: Vec<_> = records.iter().map(cpu_micros).collect();
+    if !records.is_empty() {
         sleep(INTERVAL);
     }
     let elapsed = start.elapsed().as_micros() as f64;
-    let usages = entries.iter().zip(before).map(|(entry, before)| {
-        let used = cpu_micros(entry).zip(before);
+    let usages = records.iter().zip(before).map(|(record, before)| {
+        let used = cpu_micros(record).zip(before);
         let percent = |(after, before): (u64, u64)| {
             100.0 * after.saturating_sub(before) as f64 / elapsed
         };
-        usage_of(entry, used.map(percent))
+        usage_of(record, used.map(percent))
     });
     let usages: Vec<_> = usages.collect();
     match format {
@@ -231,24 +232,35 @@ pub fn stats(store: &Store, words: &[String], format: Format) -> Result<()> {
     }
 }
 
-fn cpu_micros(entry: &Entry) -> Option<u64> {
-    let groups = &entry.record.groups;
+fn running(store: &Store) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    store.each(|entry, _| {
+        if entry.process().is_ok() {
+            records.push(entry.record);
+        }
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+fn cpu_micros(record: &Record) -> Option<u64> {
+    let groups = &record.groups;
     group::number(groups, &[("cpu", "cpu.stat", "usage_usec ")]).or_else(|| {
         let nanos = group::number(groups, &[("cpuacct", "cpuacct.usage", "")]);
         nanos.map(|nanos| nanos / 1000)
     })
 }
 
-fn usage_of(entry: &Entry, cpu_percent: Option<f64>) -> Usage {
-    let number = |files| group::number(&entry.record.groups, files);
+fn usage_of(record: &Record, cpu_percent: Option<f64>) -> Usage {
+    let number = |files| group::number(&record.groups, files);
     // More than any machine has is no limit.
     let limit = number(&[
         ("memory", "memory.max", ""),
         ("memory", "memory.limit_in_bytes", ""),
     ]);
     Usage {
-        id: entry.record.id.clone(),
-        name: entry.record.name.clone(),
+        id: record.id.clone(),
+        name: record.name.clone(),
         cpu_percent,
         memory_bytes: number(&[
             ("memory", "memory.current", ""),

@@ -6,6 +6,7 @@
 //! the like.
 
 mod bundle;
+mod held;
 mod machine;
 mod network;
 mod peer;

@@ -10,11 +10,12 @@ use cgroups::Version;
 use process::{Call, Error, Result};
 use serde::Serialize;
 
+use super::held::Held;
 use super::machine::Machine;
 use super::network::{PODMAN, host, remove_groups};
 use super::stopwatch::WARM_UP;
 use super::summary::Summary;
-use super::{bundle, peer, race, table};
+use super::{bundle, held, peer, race, table};
 use crate::host::Host;
 use crate::{packages, repository};
 
@@ -42,6 +43,7 @@ pub(super) struct Report {
     /// How many processes ran or wanted to, before and after.
     load: [String; 2],
     start_to_exit: Vec<Row>,
+    held: Held,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +75,12 @@ pub(super) fn measure(programs: &Path, runs: usize) -> Result<Report> {
     let peaks: Result<Vec<_>> =
         commands.iter().map(|words| peak_of(&host, &peak, words)).collect();
     remove_groups();
+    let held = held::measure(
+        &host,
+        &programs.join(OURS),
+        &repository::rootfs().join("busybox"),
+        runs,
+    )?;
     let summaries: Vec<_> = times?.into_iter().map(Summary::of).collect();
     let measured = summaries.iter().zip(peaks?);
     let rows = racers.into_iter().zip(measured).map(|(racer, (own, peak))| {
@@ -82,7 +90,8 @@ pub(super) fn measure(programs: &Path, runs: usize) -> Result<Report> {
     });
     let start_to_exit = rows.collect();
     let machine = Machine::here();
-    Ok(Report { machine, runs, warm_up_runs: WARM_UP, load, start_to_exit })
+    let warm_up_runs = WARM_UP;
+    Ok(Report { machine, runs, warm_up_runs, load, start_to_exit, held })
 }
 
 fn row(
@@ -238,6 +247,7 @@ impl Display for Report {
             f,
             "RATIO   how many times as long {OURS} takes, of the like"
         )?;
+        writeln!(f, "{}", self.held)?;
         writeln!(f, "load    {before} before, {after} after\n")?;
         writeln!(f, "{}", self.machine)
     }

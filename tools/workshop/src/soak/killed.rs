@@ -2,12 +2,15 @@
 //! owner, or its first process.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process::{Call, Error, Result};
+use serde_json::json;
 
 use super::PATIENCE;
 use super::tool::{BRIDGED, Tool, network};
@@ -16,6 +19,16 @@ use super::tool::{BRIDGED, Tool, network};
 const LATEST: u64 = 100_000;
 /// Of so many, one is killed as it starts, and all others live for a while.
 const KINDS: u64 = 4;
+
+/// The tools that are killed as they start a container.
+const VERBS: [&[&str]; 3] = [&["run"], &["run", "--detach"], &["create"]];
+
+/// What all of them run.
+const SLEEP: &[&str] = &["sleep", "1000000"];
+
+/// Who can be killed, by where their numbers are in what is known of one.
+const OWNER: &str = "/state/owner";
+const FIRST: &str = "/pid";
 
 /// Starts so many, and kills most of them; whoever was not must be listed as
 /// running, and nobody else.
@@ -30,7 +43,12 @@ pub(super) fn run(tool: &Tool, count: usize, seed: Option<u64>) -> Result<()> {
         let mut options = vec!["--network", network];
         options.extend(random.below(2).eq(&0).then_some("--rm"));
         if random.below(KINDS) == 0 {
-            kill_tool(tool, &options, random.below(LATEST))?;
+            let verb = VERBS[random.below(VERBS.len() as u64) as usize];
+            let name = format!("killed-{number}");
+            options.extend(["--name", &name]);
+            let start = tool.start(verb, &options, SLEEP);
+            kill_tool(start, random.below(LATEST))?;
+            remove(tool, &name)?;
             continue;
         }
         options.insert(0, "-d");
@@ -40,10 +58,11 @@ pub(super) fn run(tool: &Tool, count: usize, seed: Option<u64>) -> Result<()> {
         if random.below(KINDS) > 0
             && let Some(id) = living.iter().nth(at).cloned()
         {
-            let whom = ["/state/owner", "/pid"][random.below(2) as usize];
+            let whom = [OWNER, FIRST][random.below(2) as usize];
             kill_one(tool, &id, whom)?;
             living.remove(&id);
             must_not_lie(tool, &living)?;
+            must_be_told(tool, &id, whom)?;
         }
     }
     println!("{} of {count} were never killed", living.len());
@@ -52,7 +71,7 @@ pub(super) fn run(tool: &Tool, count: usize, seed: Option<u64>) -> Result<()> {
 }
 
 fn start(tool: &Tool, options: &[&str]) -> Result<String> {
-    let mut run = tool.run(options, &["sleep", "1000000"]);
+    let mut run = tool.start(&["run"], options, SLEEP);
     let output = run.output().call("execve(\"16-container\")")?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
@@ -63,12 +82,40 @@ fn start(tool: &Tool, options: &[&str]) -> Result<String> {
     }
 }
 
-fn kill_tool(tool: &Tool, options: &[&str], after: u64) -> Result<()> {
-    let mut run = tool.run(options, &["sleep", "1000000"]);
-    let mut child = run.spawn().call("execve(\"16-container\")")?;
+fn kill_tool(mut start: Command, after: u64) -> Result<()> {
+    let mut child =
+        start.stdout(Stdio::null()).spawn().call("execve(\"16-container\")")?;
     thread::sleep(Duration::from_micros(after));
     child.kill().call("kill(tool, SIGKILL)")?;
     child.wait().call("wait4(tool)").map(drop)
+}
+
+/// If the tool was killed too late, its container lives, or is about to: as
+/// long as a process has its name on the command line.
+fn remove(tool: &Tool, name: &str) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let has_begun = is_on_a_command_line(name)?;
+        let _ = tool.remove(&[name]); // There may be none.
+        if !has_begun {
+            return Ok(());
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(Error::new(format_args!("{name} does not end")));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_on_a_command_line(name: &str) -> Result<bool> {
+    let processes = fs::read_dir("/proc").call("open(\"/proc\")")?.flatten();
+    let lines = processes.flat_map(|process| {
+        fs::read(process.path().join("cmdline")) // Not all are processes.
+    });
+    let has = |line: Vec<u8>| {
+        line.split(|byte| *byte == 0).any(|word| word == name.as_bytes())
+    };
+    Ok(lines.into_iter().any(has))
 }
 
 /// Kills whoever is named so in what is known of the container.
@@ -101,6 +148,23 @@ fn must_not_lie(tool: &Tool, living: &BTreeSet<String>) -> Result<()> {
             )));
         }
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What became of a killed one is known, unless it was to be forgotten: of
+/// whose owner was killed nobody has seen the end.
+fn must_be_told(tool: &Tool, id: &str, whom: &str) -> Result<()> {
+    let Some(known) = tool.inspect(id) else { return Ok(()) };
+    let expected = match whom {
+        OWNER => json!(["lost", null]),
+        _ => json!(["exited", 137]),
+    };
+    let state = &known["state"];
+    match json!([state["status"], state["exit_code"]]) == expected {
+        true => Ok(()),
+        false => Err(Error::new(format_args!(
+            "{id}, whose {whom} was killed, is {state}, and not {expected}"
+        ))),
     }
 }
 

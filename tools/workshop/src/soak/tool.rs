@@ -23,10 +23,16 @@ impl Tool {
         Self { program: programs.join("16-container"), rootfs }
     }
 
-    /// `run` with these options, and the command.
-    pub(super) fn run(&self, options: &[&str], command: &[&str]) -> Command {
+    /// `run`, or another verb that makes containers, with these options, and
+    /// the command.
+    pub(super) fn start(
+        &self,
+        verb: &[&str],
+        options: &[&str],
+        command: &[&str],
+    ) -> Command {
         let mut tool = Command::new(&self.program);
-        tool.arg("run").args(options).arg("--rootfs").arg(&self.rootfs);
+        tool.args(verb).args(options).arg("--rootfs").arg(&self.rootfs);
         tool.args(command).stdin(Stdio::null());
         tool
     }
@@ -34,13 +40,13 @@ impl Tool {
     /// One that comes and goes.
     pub(super) fn short(&self, is_bridged: bool) -> Result<()> {
         let options = ["--rm", "--network", network(is_bridged)];
-        output(self.run(&options, &["true"])).map(drop)
+        output(self.start(&["run"], &options, &["true"])).map(drop)
     }
 
     /// One in the background; gives its id.
     pub(super) fn detached(&self, options: &[&str]) -> Result<String> {
         let all = [&["-d", "--network", "none"], options].concat();
-        let id = output(self.run(&all, &["sleep", "1000000"]))?;
+        let id = output(self.start(&["run"], &all, &["sleep", "1000000"]))?;
         Ok(id.trim().into())
     }
 
@@ -71,11 +77,17 @@ impl Tool {
     /// Removes all containers, in any state.
     pub(super) fn remove_all(&self) -> Result<()> {
         let ids = self.all()?;
-        for ids in ids.chunks(50) {
-            let mut remove = Command::new(&self.program);
-            output_of(remove.args(["rm", "-f"]).args(ids))?;
-        }
-        Ok(())
+        let mut some = ids.chunks(50);
+        some.try_for_each(|ids| {
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            self.remove(&ids)
+        })
+    }
+
+    /// Removes these.
+    pub(super) fn remove(&self, names: &[&str]) -> Result<()> {
+        let mut remove = Command::new(&self.program);
+        output_of(remove.args(["rm", "-f"]).args(names)).map(drop)
     }
 }
 
