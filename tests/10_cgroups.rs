@@ -64,6 +64,21 @@ fn it_sees_itself_at_the_top() {
     assert!(groups.lines().all(|line| line.ends_with(":/")), "{groups}");
 }
 
+/// Who has the host's network has the host's `/sys`, which shows all groups.
+#[test]
+fn in_the_hosts_network_too() {
+    let host = host_with_groups!();
+    let version_2_alone = "umount -nR /sys/fs/cgroup
+        mount -n -t cgroup2 none /sys/fs/cgroup";
+    let mut shell = host.command("sh");
+    let output = shell.args(["-euc", version_2_alone]).in_time();
+    assert!(output.status.success(), "{output:?}");
+    // This file the highest group of the machine lacks.
+    let look = "cd /sys/fs/cgroup; [ -e cgroup.type ] && ! mkdir group";
+    let output = run(&host, &["--network", "host"], look);
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 fn the_host_s_system_calls_may_still_be_made() {
     still_shares(NAME, |sandbox: &Sandbox| -> Verdict {

@@ -1,6 +1,8 @@
 //! What is left when it has ended, however it ended.
 
-use support::{eventually, status_of};
+use std::fs;
+
+use support::{InTime, ParentGroup, eventually, status_of};
 use workshop::host::only_child;
 
 use super::scene::{NAME, Running, host_with_groups, run};
@@ -25,6 +27,26 @@ fn what_a_killed_tool_has_left_the_next_one_removes() {
         assert!(run(&host, &[], "true").status.success());
         !group.exists()
     });
+}
+
+/// A mount on it keeps a group where it is, as a process that does not end.
+#[test]
+fn a_leftover_that_stays_keeps_nobody_from_starting() {
+    let host = host_with_groups!();
+    let parent = ParentGroup::make("stays");
+    let name = format!("workshop-{:012x}", std::process::id());
+    let leftover = parent.paths[0].join(name);
+    fs::create_dir(&leftover).expect("mkdir");
+    let path = leftover.display();
+    let script = format!("mount -t tmpfs none {path}");
+    let mount = host.command("sh").args(["-c", &script]).in_time();
+    assert!(mount.status.success(), "{mount:?}");
+    let options = ["--cgroup-parent", &parent.name];
+    let output = run(&host, &options, "true");
+    assert!(output.status.success(), "{output:?}");
+    assert!(leftover.exists());
+    drop(host); // and with it the mount
+    eventually("it can be removed", || fs::remove_dir(&leftover).is_ok());
 }
 
 #[test]

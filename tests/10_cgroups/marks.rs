@@ -66,7 +66,8 @@ impl<'a> Scene<'a> {
         let taker = taker(self.command(&host_takes(self.host)));
         let words = ["give", "127.0.0.1", "9000", MUCH];
         let giver = container(self.host, "host", options, &words);
-        assert!(self.command(&giver).in_time().status.success());
+        let output = self.command(&giver).in_time();
+        assert!(output.status.success(), "{}", text(&output.stderr));
         rate(taker)
     }
 

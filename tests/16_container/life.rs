@@ -30,7 +30,7 @@ fn it_ends_as_its_command_does() {
         if command.contains("KILL") {
             let script = format!("$RUN --rm --init {command}");
             let output = scene.shell(&script).in_time();
-            assert_eq!(output.status.code(), Some(137));
+            assert_eq!(output.status.code(), Some(137), "{output:?}");
             continue;
         }
         let script = format!("set +e; {script}");

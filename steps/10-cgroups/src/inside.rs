@@ -37,7 +37,7 @@ pub fn mount_groups(options: &GroupOptions, trees: &[Hierarchy]) -> Result<()> {
     match trees {
         [] => {}
         [only] if only.version == Version::V2 => {
-            mount_at(top, "cgroup2", flags | read_only, "")?;
+            mount_alone(top, flags, read_only)?;
         }
         several => {
             mount_at(top, "tmpfs", flags, "mode=755,size=64k")?;
@@ -49,6 +49,20 @@ pub fn mount_groups(options: &GroupOptions, trees: &[Hierarchy]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The only one. Who has the caller's network has the caller's `/sys` too, and
+/// with it all groups. They are hidden first: the kernel mounts no file system
+/// on itself.
+fn mount_alone(top: &Path, flags: MsFlags, read_only: MsFlags) -> Result<()> {
+    let mount = || mount_at(top, "cgroup2", flags | read_only, "");
+    match mount() {
+        Err(error) if error.errno() == Some(Errno::EBUSY) => {
+            mount_at(top, "tmpfs", flags | MsFlags::MS_RDONLY, "size=64k")?;
+            mount()
+        }
+        result => result,
+    }
 }
 
 /// One of several, in a directory of its own: where systemd mounts it.

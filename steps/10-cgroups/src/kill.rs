@@ -15,8 +15,9 @@ use crate::hierarchy::hierarchies;
 use crate::sweep::groups_in;
 use crate::write::write;
 
-/// How often it is tried to remove a group whose processes are dying.
-const TRIES: u32 = 400;
+/// How often it is tried to remove a group whose processes are dying: on a busy
+/// machine that takes seconds.
+const TRIES: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Removes the group and those below it, which a container may have made.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use process::{Call, Result};
+use process::{Call, Error, Result};
 
 use crate::group::PREFIX;
 use crate::hierarchy::hierarchies;
@@ -30,8 +30,7 @@ pub(crate) fn sweep(parent: &Path, luck: usize) -> Result<()> {
         places.retain(|place| place.file_name() == group.file_name());
         for place in places.iter().rev() {
             match remove(place) {
-                // It is another user's, who will remove it.
-                Err(error) if error.errno() == Some(Errno::EACCES) => break,
+                Err(error) if is_left_to_others(&error) => break,
                 result => result?,
             }
         }
@@ -44,11 +43,17 @@ pub(crate) fn sweep(parent: &Path, luck: usize) -> Result<()> {
 pub(crate) fn sweep_alone(parent: &Path, luck: usize) -> Result<()> {
     for group in some_of(parent, luck) {
         match remove_leftover(&group) {
-            Err(error) if error.errno() == Some(Errno::EACCES) => {}
+            Err(error) if is_left_to_others(&error) => {}
             result => result?,
         }
     }
     Ok(())
+}
+
+/// It is another user's, who will remove it. Or somebody in there is slow to
+/// die, and the next start will: it is no fault of this one.
+fn is_left_to_others(error: &Error) -> bool {
+    matches!(error.errno(), Some(Errno::EACCES | Errno::EBUSY))
 }
 
 fn some_of(parent: &Path, luck: usize) -> impl Iterator<Item = PathBuf> {

@@ -27,7 +27,7 @@ pub(super) struct Program {
 const SLOW: &[&str] = &[
     "a_hundred_leave",
     "fifty_that_start_at_once",
-    "hostile::",
+    "hostile::who_exchanges",
     "killed_at_any_moment",
     "start_while_others_end",
 ];
