@@ -44,6 +44,7 @@ const BATCH_END: u16 = 0x11;
 
 /// `NFT_TABLE_F_OWNER`, Linux 5.12: the table belongs to the socket.
 const OWNER: u32 = 2;
+const NEW_OWNED: &str = "NFT_MSG_NEWTABLE";
 
 /// How long somebody else may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ impl Batch {
     }
 
     pub(crate) fn table(&mut self, family: u8, table: &str) {
-        let what = format!("NFT_MSG_NEWTABLE({table:?})");
+        let what = format!("{NEW_OWNED}({table:?}, NFT_TABLE_F_OWNER)");
         let mut body = Vec::new();
         attribute(&mut body, 1, &c_string(table));
         attribute(&mut body, 2, &OWNER.to_be_bytes());
@@ -182,7 +183,11 @@ impl Batch {
                 let what = request.and_then(|i| self.requests.get(i));
                 left = if request.is_none() { 0 } else { left - 1 };
                 let what = what.map_or("NFNL_MSG_BATCH_BEGIN", String::as_str);
-                result = result.and(answer_of(&error, what));
+                let answer = answer_of(&error, what);
+                result = result.and(match what.starts_with(NEW_OWNED) {
+                    true => answer.hint(Errno::EINVAL, "it takes Linux 5.12"),
+                    false => answer,
+                });
             }
         }
         result

@@ -267,15 +267,18 @@ impl Step {
         line
     }
 
+    /// What it can't do without, wherever it is.
+    pub fn required_options(&self) -> Vec<&'static str> {
+        self.has("09-vxlan").then_some("--vni=1").into_iter().collect()
+    }
+
     /// The options that the step needs on this pretend host.
     pub fn options_on(&self, host: &Host) -> Vec<&'static str> {
         let mut options = vec![];
         if self.has("02-jail") && host.ids() == Ids::RootOnly {
             options.extend(["--user", "0"]);
         }
-        if self.has("09-vxlan") {
-            options.push("--vni=1");
-        }
+        options.extend(self.required_options());
         if self.has("10-cgroups") {
             options.extend(match host.ids() {
                 Ids::All => LIMITS,

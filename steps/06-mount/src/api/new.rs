@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::mount::MsFlags;
-use process::{Call, Error, Result};
+use process::{Call, Error, Hint, Result};
 use rustix::io::Result as Answer;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
@@ -100,7 +100,8 @@ pub(super) fn detach(from: &Place) -> Result<OwnedFd> {
     };
     let recursive = libc::AT_RECURSIVE;
     set(tree.as_fd(), &private, recursive)
-        .call("mount_setattr(MS_PRIVATE, AT_RECURSIVE)")?;
+        .call("mount_setattr(MS_PRIVATE, AT_RECURSIVE)")
+        .hint(Errno::ENOSYS, "it takes Linux 5.12")?;
     Ok(tree)
 }
 

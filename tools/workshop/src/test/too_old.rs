@@ -1,6 +1,7 @@
 //! On a kernel that is older than all that the steps need, nothing is to be
 //! shown but that everybody says so.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::ops::ControlFlow::Continue;
 
@@ -48,13 +49,11 @@ fn script() -> Result<String> {
     };
     ask(format_args!("doctor {program:?} doctor"));
     for step in LADDER {
+        let options = step.required_options();
+        let words = step.arguments(&options, &rootfs, &["true"]);
+        let words = words.join(OsStr::new(" "));
         let program = programs.join(step.name);
-        match step.takes_rootfs {
-            true => {
-                ask(format_args!("{} {program:?} {rootfs:?} true", step.name))
-            }
-            false => ask(format_args!("{} {program:?} true", step.name)),
-        }
+        ask(format_args!("{} {program:?} {}", step.name, words.display()));
     }
     script += "exit 0\n";
     Ok(script)
