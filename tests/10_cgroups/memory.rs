@@ -68,7 +68,7 @@ fn above_the_high_mark_it_is_slowed_down_and_not_killed() {
         return refuses(tool(&host, &options, &["true"]), 125, message);
     }
     let options = [&options[..], &["--tmpfs", "/tmp"]].concat();
-    let fill = "head -c 24m /dev/zero >/tmp/fill";
+    let fill = "head -c 24m /dev/zero >/tmp/fill; sleep 1000"; // to be read
     let running = Running::start(&host, &options, fill);
     let events = || running.limit_file("memory", "memory", "memory.events");
     eventually("it is slowed down", || number(&events(), "high") > 0);
