@@ -31,6 +31,42 @@ fn made_it_waits_until_it_is_started() {
     assert_eq!(scene.files(), "");
 }
 
+/// Until it is started there is a process of the tool's, among the host's
+/// files.
+#[test]
+fn before_it_is_started_nobody_enters() {
+    let scene = Scene::start();
+    scene.on_host("echo canary >/run/secret; $CREATE --name c sleep 1000");
+    for enter in ["exec c cat /run/secret", "exec -d c touch /run/made"] {
+        refuses(scene.shell(&format!("$C {enter}")), 125, "is not started");
+    }
+    for look in ["top c", "stats c", "pause c"] {
+        refuses(scene.shell(&format!("$C {look}")), 125, "is not started");
+    }
+    assert_eq!(scene.on_host("$C stats --format json"), "[]\n");
+    // Nor is there anything that could be asked to end, and be waited for.
+    assert_eq!(scene.on_host("$C stop --time 1000 c; $C wait c"), "c\n137\n");
+    refuses(scene.shell("$C start c"), 125, "was started before");
+    scene.on_host("$C rm c");
+    assert_eq!(scene.on_host("ls /run/made 2>/dev/null || true"), "");
+}
+
+/// And while it is being started, either: whoever is let in sees the
+/// container's files, and never the host's.
+#[test]
+fn who_enters_at_once_enters_the_container() {
+    let scene = Scene::start();
+    scene.on_host("echo canary >/run/secret");
+    let enter = "for i in $(seq 10); do
+            $RUN -d --name c sleep 1000 >/dev/null &
+            until $C exec c cat /run/secret 2>>/run/said; do
+                ! grep -q \"open '/run/secret'\" /run/said || break
+            done
+            wait; $C rm -f c >/dev/null; : >/run/said
+        done";
+    assert_eq!(scene.on_host(enter), "");
+}
+
 #[test]
 fn what_it_writes_is_in_its_log_with_why_it_could_not_be_started() {
     let scene = Scene::start();

@@ -161,40 +161,27 @@ fn environment_of(options: &RunOptions) -> Vec<(String, String)> {
 }
 
 impl Created {
-    /// Lets the first process go: it leaves the host's files behind, and
-    /// becomes the command.
-    pub fn start(&mut self) -> Result<()> {
-        self.open_gate()?;
-        self.note_start()
+    /// Lets the first process go, and waits until it has left the host's files
+    /// behind and become the command. Only then is the container said to run,
+    /// and others may enter. If it can't, gives the code that it ends with.
+    pub fn start(&mut self) -> Result<Option<u8>> {
+        self.gate.open(self.sources.take().as_ref())?;
+        self.streams.take_made()?;
+        let failed = self.streams.wait_until_started()?;
+        if failed.is_none() {
+            self.claim.life.note(Event::Started { at: now() })?;
+        }
+        Ok(failed)
     }
 
     /// Waits until somebody in another process has it started, or kills it.
     pub fn wait_for_start(&mut self) -> Result<()> {
         let Some(door) = self.door.take() else { return Ok(()) };
-        if !door.wait(self.child.pidfd())? {
-            return Ok(());
-        }
-        self.open_gate()?;
         // Who has asked is still there, and hears whether it was started.
-        match self.wait_until_started()? {
-            None => self.note_start(),
-            Some(_) => Ok(()),
+        match door.wait(self.child.pidfd())? {
+            true => self.start().map(drop),
+            false => Ok(()),
         }
-    }
-
-    fn open_gate(&mut self) -> Result<()> {
-        self.gate.open(self.sources.take().as_ref())?;
-        self.streams.take_made()
-    }
-
-    fn note_start(&mut self) -> Result<()> {
-        self.claim.life.note(Event::Started { at: now() })
-    }
-
-    /// Waits until it has become the command. If it can't, gives the code that
-    /// it ends with.
-    pub(crate) fn wait_until_started(&mut self) -> Result<Option<u8>> {
-        self.streams.wait_until_started()
     }
 
     /// Waits for its end, and keeps its log meanwhile; takes down what was made

@@ -48,7 +48,7 @@ pub struct ExecOptions {
 pub fn exec(store: &Store, options: &ExecOptions) -> Result<u8> {
     options.streams.check(options.detach)?;
     let entry = store.find(&options.container)?;
-    entry.process()?;
+    entry.command()?;
     own_binary::protect_from(entry.record.pid)?;
     let tty = options.streams.tty;
     match options.detach || tty {
@@ -62,7 +62,7 @@ fn own(
     entry: &Entry,
     front: Option<Front>,
 ) -> Result<u8> {
-    let container = entry.process()?;
+    let container = entry.command()?;
     if is_frozen(&entry.record.groups) {
         return Err(Error::new("the container is paused")
             .with_hint("`unpause` lets it go on"));

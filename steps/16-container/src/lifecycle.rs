@@ -14,14 +14,14 @@ use crate::{door, life, signal};
 /// Has its owner let it go. It has become its command when this returns.
 pub fn start(entry: &Entry) -> Result<()> {
     let _lock = entry.lock()?;
-    entry.process()?;
     let name = &entry.record.name;
-    if entry.state()? != State::Created {
+    if !matches!(entry.state()?, State::Created | State::Lost) {
         return Err(Error::new(format_args!(
             "the container {name} was started before"
         ))
         .with_hint("each is started once: `run` makes another one"));
     }
+    entry.process()?;
     door::knock(&entry.path)?;
     if entry.witness.look()?.started().is_some() {
         return Ok(());
@@ -49,6 +49,8 @@ pub fn stop(entry: &Entry, seconds: u32) -> Result<()> {
         Err(error) => return Err(error),
     };
     thaw(entry)?; // Who stands still hears nothing.
+    // Nor does who waits at the gate.
+    let seconds = if entry.command().is_ok() { seconds } else { 0 };
     signal::send(process.as_fd(), libc::SIGTERM)?;
     if entry.wait(Some(seconds.saturating_mul(1000)))?.is_none() {
         signal::send(process.as_fd(), libc::SIGKILL)?;
@@ -88,7 +90,7 @@ pub fn delete(store: &Store, entry: &Entry, force: bool) -> Result<()> {
 /// Has all its processes stand still, or go on.
 pub fn pause(entry: &Entry, is: bool) -> Result<()> {
     let _lock = entry.lock()?;
-    entry.process()?;
+    entry.command()?;
     let mark = entry.path.join(PAUSED);
     if is {
         File::create(&mark).call(format_args!("open({mark:?}, O_CREAT)"))?;

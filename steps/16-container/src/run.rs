@@ -30,16 +30,11 @@ fn own(store: &Store, prepared: &Prepared, front: Option<Front>) -> Result<u8> {
     let mut timing = Timing::start();
     let caller = caller_of(options);
     let mut created = make(store, prepared, caller, &mut timing)?;
-    created.start()?;
-    timing.note("let go");
-    // Only then is there an id to print: what can't be started is forgotten.
-    let failed = match options.detach || options.timing {
-        true => created.wait_until_started()?,
-        false => None,
-    };
+    let failed = created.start()?;
     timing.note("started");
 
     let front = match front {
+        // Only then is there an id to print.
         Some(front) if options.detach && failed.is_none() => {
             println!("{}", created.record.id);
             front.let_go()?;
@@ -49,7 +44,8 @@ fn own(store: &Store, prepared: &Prepared, front: Option<Front>) -> Result<u8> {
     };
     let code = created.attend(front, !options.detach)?;
     timing.note("ended");
-    created.finish(code, failed.is_some())?;
+    // Whom nobody has been told of is forgotten.
+    created.finish(code, options.detach && failed.is_some())?;
     timing.note("removed");
     if options.timing {
         timing.print();

@@ -63,6 +63,22 @@ impl Entry {
         })
     }
 
+    /// The same, if it has become its command. Until then it is a process of
+    /// ours, among the host's files: nobody has business in there.
+    pub fn command(&self) -> Result<OwnedFd> {
+        let process = self.process()?;
+        match self.state()? {
+            State::Created => {
+                let name = &self.record.name;
+                Err(Error::new(format_args!(
+                    "the container {name} is not started"
+                ))
+                .with_hint(format_args!("`start {name}` does it")))
+            }
+            _ => Ok(process),
+        }
+    }
+
     /// Its first process, by its pidfd. Fails, if it doesn't live.
     pub fn process(&self) -> Result<OwnedFd> {
         let gone = || {

@@ -92,13 +92,19 @@ pub(crate) struct Outside {
 impl StreamOptions {
     /// What can't be together.
     pub(crate) fn check(self, detach: bool) -> Result<()> {
-        match detach && self.interactive && !self.tty {
-            false => Ok(()),
-            true => {
-                Err(Error::new("--detach and --interactive: nobody would type")
-                    .with_hint("leave out one of the two"))
-            }
+        let Self { interactive, tty } = self;
+        if detach && interactive && !tty {
+            return Err(Error::new(
+                "--detach and --interactive: nobody would type",
+            )
+            .with_hint("leave out one of the two"));
         }
+        // What is read there has an end, and a terminal has none.
+        if interactive && tty && !detach && !std::io::stdin().is_terminal() {
+            return Err(Error::new("standard input is no terminal")
+                .with_hint("leave out --tty: what is piped in needs none"));
+        }
+        Ok(())
     }
 
     /// Makes both ends. Of a program whose caller has left nobody reads what it

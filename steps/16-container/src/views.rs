@@ -137,7 +137,7 @@ fn describe(entry: &Entry) -> Result<Value> {
 
 /// Lists the processes of a container, by their numbers out here.
 pub fn top(entry: &Entry, format: Format) -> Result<()> {
-    entry.process()?;
+    entry.command()?;
     let namespace = pid_namespace(&entry.record.pid.to_string());
     let mut rows = Vec::new();
     for process in fs::read_dir("/proc").call("open(\"/proc\")")? {
@@ -207,7 +207,7 @@ pub fn stats(store: &Store, words: &[String], format: Format) -> Result<()> {
         words => {
             let find = |word: &String| {
                 let entry = store.find(word)?;
-                entry.process().map(|_| entry.record)
+                entry.command().map(|_| entry.record)
             };
             words.iter().map(find).collect::<Result<_>>()?
         }
@@ -235,7 +235,7 @@ pub fn stats(store: &Store, words: &[String], format: Format) -> Result<()> {
 fn running(store: &Store) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     store.each(|entry, _| {
-        if entry.process().is_ok() {
+        if entry.command().is_ok() {
             records.push(entry.record);
         }
         Ok(())
