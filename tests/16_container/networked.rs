@@ -55,9 +55,12 @@ fn what_it_had_of_the_network_goes_with_its_owner() {
     let (scene, words) = scene();
     let state = "ip -o link | cut -d : -f 2; nft list ruleset
         find /run/workshop -path /run/workshop/containers -prune -o -print";
-    // What stays, such as directories.
+    // What stays, such as directories. The bridge is not the last that goes.
     scene.on_host("$RUN_BRIDGED --rm true");
-    scene.eventually("! ip link show workshop0 2>/dev/null");
+    scene.eventually(
+        "! ip link show workshop0 2>/dev/null &&
+        ! find /run/workshop -name hosts | grep -q . && sleep 0.2",
+    );
     let before = scene.on_host(state);
     scene.on_host(&format!("{words} serve --name server -p 8080:80"));
     let owner = "$C inspect server | sed -n 's/.*\"owner\": //p' | tr -d ,";
