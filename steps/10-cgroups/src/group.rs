@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::{Gid, Pid, Uid, chown};
+use nix::unistd::{Gid, Uid, chown, getpid, write as write_to};
 use process::{Call, Error, Hint, Result};
 
 use crate::hierarchy::{Hierarchy, Version, hierarchies};
@@ -29,11 +29,14 @@ pub const INSIDE: &str = "inside";
 pub(crate) const PREFIX: &str = "workshop-";
 
 /// The group of a container, one in each hierarchy. Dropped, it is gone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Group {
     places: Vec<Place>,
     /// That of version 2, in which the container is born.
     born_in: Option<File>,
+    /// By which a process puts itself where the container's are: opened while
+    /// the groups are the tool's, since they may be given away.
+    doors: Vec<(PathBuf, File)>,
 }
 
 /// A directory of the group, and the hierarchy that it is in.
@@ -63,7 +66,7 @@ impl Group {
             return Err(Error::new("no hierarchy of groups is mounted")
                 .with_hint("mount -t cgroup2 none /sys/fs/cgroup"));
         }
-        let mut group = Self { places: Vec::new(), born_in: None };
+        let mut group = Self::default();
         let luck = std::process::id() as usize;
         for hierarchy in hierarchies {
             let parent = match &options.cgroup_parent {
@@ -99,7 +102,7 @@ impl Group {
         let others = others.into_iter().filter(|(is, _)| *is);
         let mut all = limits.iter().map(Limit::option);
         match all.next().or(others.map(|(_, option)| option).next()) {
-            None => Ok(Self { places: vec![], born_in: None }),
+            None => Ok(Self::default()),
             Some(option) => Err(Error::new(format_args!(
                 "{option} takes a group, and --cgroups is disabled"
             ))
@@ -140,6 +143,10 @@ impl Group {
                     self.born_in = Some(open(&inside)?);
                 }
             }
+            let door = inside.join(door_of(place.hierarchy.version));
+            let file = File::options().write(true).open(&door);
+            let file = file.call(format_args!("open({door:?}, O_WRONLY)"))?;
+            self.doors.push((door, file));
         }
         Ok(())
     }
@@ -182,15 +189,26 @@ impl Group {
         path.file_name()?.to_str()
     }
 
-    /// Puts the process into each group that it was not born in. It must wait
-    /// meanwhile: what it starts before that stays outside.
-    pub fn adopt(&self, pid: Pid) -> Result<()> {
-        for place in &self.places {
-            let inside = place.path.join(INSIDE);
-            let is_v2 = place.hierarchy.version == Version::V2;
-            if !(is_v2 && has(&inside, pid)?) {
-                write(&inside, "cgroup.procs", &pid.to_string())?;
+    /// Puts the calling process into each group that it was not born in: what
+    /// it starts before that stays outside.
+    ///
+    /// No other process does it. Before one is moved, the kernel has to know
+    /// that it neither forks nor executes meanwhile, and for that waits until
+    /// no processor may be in the middle of it: milliseconds. Who moves itself,
+    /// and has one thread, does neither.
+    pub fn enter(&self) -> Result<()> {
+        for (path, door) in &self.doors {
+            if is_inside(path)? {
+                continue;
             }
+            // 0 is whoever writes it.
+            write_to(door, b"0")
+                .call(format_args!("write({path:?}, 0)"))
+                .hint(
+                    Errno::ENOSPC,
+                    "the group has no CPUs or no memory nodes yet: give the \
+                     group above some, by its cpuset.cpus and cpuset.mems",
+                )?;
         }
         Ok(())
     }
@@ -384,12 +402,21 @@ fn open(path: &Path) -> Result<File> {
     File::open(path).call(format_args!("open({path:?})"))
 }
 
-/// Whether the process is in there: it may have been born there.
-fn has(inside: &Path, pid: Pid) -> Result<bool> {
-    let file = inside.join("cgroup.procs");
-    let procs =
-        fs::read_to_string(&file).call(format_args!("read({file:?})"))?;
-    Ok(procs.lines().any(|line| line == pid.to_string()))
+/// The file that moves whoever writes 0 to it. In version 1 it is that which
+/// moves one thread.
+pub fn door_of(version: Version) -> &'static str {
+    match version {
+        Version::V1 => "tasks",
+        Version::V2 => "cgroup.procs",
+    }
+}
+
+/// Whether the calling process is among those of this file: it may have been
+/// born there.
+fn is_inside(file: &Path) -> Result<bool> {
+    let numbers =
+        fs::read_to_string(file).call(format_args!("read({file:?})"))?;
+    Ok(numbers.lines().any(|line| line == getpid().to_string()))
 }
 
 /// Makes a group that is in use. Who sweeps locks it first, so between mkdir

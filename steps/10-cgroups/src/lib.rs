@@ -33,7 +33,7 @@ mod v2;
 mod write;
 
 pub use freezer::{freeze, is_frozen, thaw};
-pub use group::{Group, INSIDE};
+pub use group::{Group, INSIDE, door_of};
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use inside::{mount_groups, unshare};
 pub use options::GroupOptions;

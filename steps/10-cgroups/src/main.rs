@@ -69,9 +69,9 @@ fn run(options: &Options) -> Result<u8> {
     let namespaces = NAMESPACES | network.namespaces();
     let born_in = group.to_be_born_in();
     let child = user::spawn_into(born_in, namespaces, |parent| {
+        group.enter()?; // from here on, all that it takes is counted
         child(options, &network, mounts, &gate, parent)
     })?;
-    group.adopt(child.pid())?; // from here on, all that it takes is counted
     ids.write(&child)?; // from here on there is a root inside
     group.delegate(&options.group, ids.root())?;
     let name = options.names.hostname();
@@ -100,7 +100,7 @@ fn child(
     let Options { rootfs, .. } = options;
     let environment = options.environment.environment(Path::new("/root"));
 
-    // Outside: in its group, ids mapped, the cable plugged in, files handed.
+    // Outside: ids mapped, the cable plugged in, files handed.
     let handed = gate.wait(&parent)?;
     user::become_root()?; // or nothing below would belong to anybody
     pid::die_with(parent)?; // the change of user would undo it

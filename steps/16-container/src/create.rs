@@ -83,12 +83,10 @@ pub(crate) fn make(
     let namespaces = NAMESPACES | network.namespaces();
     let born_in = group.to_be_born_in();
     let child = user::spawn_into(born_in, namespaces, |parent| {
-        inside::child(&plan, &inside, &gate, parent)
+        inside::child(&plan, &inside, &group, &gate, parent)
     })?;
     drop(inside); // or others would have it who are started from here on
     timing.note("cloned");
-    group.adopt(child.pid())?; // from here on, all that it takes is counted
-    timing.note("adopted");
     ids.write(&child)?; // from here on there is a root inside
     group.delegate(&options.group, ids.root())?;
     timing.note("ids");

@@ -48,7 +48,8 @@ pub(crate) fn places(group: &Group) -> Vec<Place> {
 impl Place {
     /// By which a process is put where those of the container are.
     pub(crate) fn door(&self) -> Result<File> {
-        let path = self.path.join(INSIDE).join("cgroup.procs");
+        let version = if self.version == 1 { Version::V1 } else { Version::V2 };
+        let path = self.path.join(INSIDE).join(cgroups::door_of(version));
         let door = File::options().write(true).open(&path);
         door.call(format_args!("open({path:?}, O_WRONLY)"))
     }

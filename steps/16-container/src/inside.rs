@@ -27,10 +27,11 @@ pub(crate) struct Plan<'a> {
 pub(crate) fn child(
     plan: &Plan,
     streams: &Inside,
+    group: &cgroups::Group,
     gate: &user::Gate,
     parent: pid::Parent,
 ) -> Result<Infallible> {
-    let Err(error) = prepare_and_run(plan, streams, gate, parent);
+    let Err(error) = prepare_and_run(plan, streams, group, gate, parent);
     streams.failed(&error);
     Err(error)
 }
@@ -38,13 +39,15 @@ pub(crate) fn child(
 fn prepare_and_run(
     plan: &Plan,
     streams: &Inside,
+    group: &cgroups::Group,
     gate: &user::Gate,
     parent: pid::Parent,
 ) -> Result<Infallible> {
     let Plan { options, names, network, mounts } = plan;
 
     streams.leave_caller()?; // who need not wait until the gate is open
-    // Outside: in its group, ids mapped, the cable plugged in, files handed.
+    group.enter()?; // from here on, all that it takes is counted
+    // Outside: ids mapped, the cable plugged in, files handed.
     let handed = gate.wait(&parent)?;
     user::become_root()?; // or nothing below would belong to anybody
     network.bring_up()?; // it takes that root

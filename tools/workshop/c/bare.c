@@ -141,10 +141,25 @@ static void mount_all(char **hierarchies)
 	}
 }
 
+// Whoever moves itself, and in version 1 its only thread, waits for nobody.
+static void enter(char **hierarchies)
+{
+	char path[256];
+
+	for (; *hierarchies; hierarchies++) {
+		int is_v2 = strcmp(*hierarchies, "/sys/fs/cgroup") == 0;
+
+		snprintf(path, sizeof(path), "%s/" GROUP "/%s", *hierarchies,
+			 is_v2 ? "cgroup.procs" : "tasks");
+		write_to(path, "0");
+	}
+}
+
 static void child(char **argv, int gate)
 {
 	char byte;
 
+	enter(argv + 3);
 	must("gate", read(gate, &byte, 1));
 	must("setresgid", setresgid(0, 0, 0));
 	must("setresuid", setresuid(0, 0, 0));
@@ -163,7 +178,7 @@ static void child(char **argv, int gate)
 
 int main(int argc, char **argv)
 {
-	char path[256], text[32];
+	char path[256];
 	int gate[2], status, pidfd;
 
 	if (argc < 3)
@@ -188,12 +203,6 @@ int main(int argc, char **argv)
 	must("clone3", pid);
 	if (pid == 0)
 		child(argv, gate[0]);
-	snprintf(text, sizeof(text), "%d", pid);
-	for (int i = 3; i < argc; i++) {
-		snprintf(path, sizeof(path), "%s/" GROUP "/cgroup.procs",
-			 argv[i]);
-		write_to(path, text);
-	}
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
 	write_to(path, "0 1900000000 65536\n");
 	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
