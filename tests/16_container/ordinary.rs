@@ -89,6 +89,15 @@ fn the_containers_of_another_are_not_touched() {
     support::refuses(user_shell(&scene, open), 125, "is not yours alone");
 }
 
+#[test]
+fn what_there_is_to_be_said_is_said_once() {
+    let scene = scene!();
+    let said = user_shell(&scene, "$RUN --rm true 2>&1").in_time();
+    let said = text(&said);
+    let count = said.matches("has no range in /etc/subuid").count();
+    assert_eq!(count, 1, "{said}");
+}
+
 /// The program that a container could overwrite, were it the user's own.
 #[test]
 fn its_own_program_can_be_written_by_nobody_inside() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, FromArgMatches};
 use net::Network;
+use nix::unistd::geteuid;
 use process::{Error, Result};
 
 use crate::id::parse_name;
@@ -102,6 +103,10 @@ impl RunOptions {
     /// program that makes it, the program begins anew, as a copy of itself.
     pub fn prepare(&self) -> Result<Prepared<'_>> {
         self.streams.check(self.detach)?;
+        // An ordinary user is always one of them; and as a copy we would say
+        // once more what there is to be said of the others.
+        let me = geteuid();
+        own_binary::protect(|uid| !me.is_root() && uid == me.as_raw())?;
         let ids = self.ids.choose()?;
         own_binary::protect(|uid| ids.has_user(uid))?;
         Ok(Prepared { options: self, ids })
