@@ -148,9 +148,12 @@ pub fn leaves_no_trace(step: &str) {
         // its child.
         assert_eq!(unsafe { libc::kill(tool, signal) }, 0);
         status_of(&mut nsenter);
+        eventually(&format!("no trace is left of signal {signal}"), || {
+            Trace::of(&host, rootfs) == before
+        });
         // Nobody is left to remove the group of a killed one; who comes next
-        // does.
-        if signal == libc::SIGKILL {
+        // does. That must hide nothing else, so it comes after the look.
+        if signal == libc::SIGKILL && parent.is_some() {
             eventually("the group is gone", || {
                 status_of(&mut run(&["true"]));
                 groups() == 0
